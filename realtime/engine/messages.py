@@ -1,0 +1,293 @@
+"""The engine channel: every message that crosses between the server process and the engine process.
+
+Frozen values only; this module imports neither torch nor asyncio and knows nothing of sockets or models.
+Framing on the byte stream: a 4-byte big-endian length, then one msgpack message (`encode`/`decode`).
+
+A `turn` is one user turn of a session, counted from 1. An `attempt` is one try at answering it: a tentative
+end of turn starts attempt n, a revocation makes it stale, the next tentative end starts attempt n + 1.
+Whoever receives a message with an old turn or attempt drops it at the door.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+CHANNEL_VERSION = 1
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+INPUT_SAMPLE_RATE_HZ = 16_000
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
+    """Base of all messages: a frozen struct whose msgpack form carries its class name as `type`."""
+
+
+# --- server -> engine -------------------------------------------------------------------------------
+
+
+class OpenSession(_Message, tag="open"):
+    """A conversation begins. `instructions` replaces the model's own system prompt when it is not None."""
+
+    session: str
+    instructions: str | None = None
+
+
+class UpdateSession(_Message, tag="update"):
+    """New instructions for a conversation; history stays."""
+
+    session: str
+    instructions: str | None
+
+
+class StartTurn(_Message, tag="start_turn"):
+    """The user began to speak. Audio of this turn follows; its first sample is `at_sample` of the session."""
+
+    session: str
+    turn: int
+    item: str
+    at_sample: int
+
+
+class Audio(_Message, tag="audio"):
+    """16 kHz mono s16le samples of the current turn, in order, without gaps."""
+
+    session: str
+    turn: int
+    at_sample: int
+    pcm: bytes
+
+
+class EndTurn(_Message, tag="end_turn"):
+    """A tentative end: speech stopped at `at_sample`. Begin the held answer. Audio may go on arriving.
+
+    `think_ms` is the deadline for reasoning, counted from this message; None means no deadline.
+    `respond` False only listens to the end (transcript, no answer).
+    """
+
+    session: str
+    turn: int
+    attempt: int
+    at_sample: int
+    think_ms: int | None = None
+    respond: bool = True
+    max_tokens: int = 512
+
+
+class Commit(_Message, tag="commit"):
+    """The tentative end was the end: the attempt becomes history."""
+
+    session: str
+    turn: int
+    attempt: int
+
+
+class Revoke(_Message, tag="revoke"):
+    """The user went on: the attempt is void, the audio received since belongs to the turn."""
+
+    session: str
+    turn: int
+    attempt: int
+
+
+class DiscardTurn(_Message, tag="discard_turn"):
+    """The turn was no turn (a click, a cleared buffer): forget it and its audio."""
+
+    session: str
+    turn: int
+
+
+class Respond(_Message, tag="respond"):
+    """Answer the history as it stands (a text turn, or a response asked for out of order)."""
+
+    session: str
+    turn: int
+    attempt: int
+    item: str
+    think_ms: int | None = None
+    max_tokens: int = 512
+
+
+class Cancel(_Message, tag="cancel"):
+    """Stop answering `turn`. The history keeps `heard` as the answer, marked as interrupted; None keeps nothing."""
+
+    session: str
+    turn: int
+    heard: str | None = None
+
+
+class AnswerHeard(_Message, tag="answer_heard"):
+    """The whole answer of `turn` was played (or sent as text); it becomes history under the id `item`."""
+
+    session: str
+    turn: int
+    item: str
+
+
+class PutText(_Message, tag="put_text"):
+    """Put a text item into the history behind `after` ("root" = first, None = last)."""
+
+    session: str
+    item: str
+    role: str  # "system" | "user" | "assistant"
+    text: str
+    after: str | None = None
+
+
+class DropItem(_Message, tag="drop_item"):
+    """Remove an item from the history."""
+
+    session: str
+    item: str
+
+
+class TruncateItem(_Message, tag="truncate_item"):
+    """An answer that is already history was heard only up to `heard`."""
+
+    session: str
+    item: str
+    heard: str
+
+
+class CloseSession(_Message, tag="close"):
+    session: str
+
+
+class Ping(_Message, tag="ping"):
+    nonce: int
+
+
+ToEngine = (
+    OpenSession
+    | UpdateSession
+    | StartTurn
+    | Audio
+    | EndTurn
+    | Commit
+    | Revoke
+    | DiscardTurn
+    | Respond
+    | Cancel
+    | AnswerHeard
+    | PutText
+    | DropItem
+    | TruncateItem
+    | CloseSession
+    | Ping
+)
+
+# --- engine -> server -------------------------------------------------------------------------------
+
+
+class Ready(_Message, tag="ready"):
+    """The engine has loaded and warmed up. Sent once, first."""
+
+    version: int
+    model: str
+    parameters: int
+    device: str
+    load_ms: float
+    human_speech: str  # how well it hears people, in words, for every place that shows the model
+
+
+class Note(_Message, tag="note"):
+    """Words noted while listening. `at_ms` = audio of the turn that had been heard when they were written."""
+
+    session: str
+    turn: int
+    text: str
+    tokens: int
+    at_ms: int
+
+
+class Thought(_Message, tag="thought"):
+    """A piece of reasoning of one attempt."""
+
+    session: str
+    turn: int
+    attempt: int
+    text: str
+    tokens: int
+    at_ms: int
+
+
+class Transcript(_Message, tag="transcript"):
+    """What the model heard in the turn, whole, once it is complete."""
+
+    session: str
+    turn: int
+    attempt: int
+    text: str
+
+
+class Answer(_Message, tag="answer"):
+    """A piece of the answer of one attempt."""
+
+    session: str
+    turn: int
+    attempt: int
+    text: str
+
+
+class Timing(_Message, tag="timing"):
+    """When each engine stage of an attempt ended, CLOCK_MONOTONIC nanoseconds (see `realtime.ledger`)."""
+
+    session: str
+    turn: int
+    attempt: int
+    received_ns: int
+    encoded_ns: int
+    prefilled_ns: int
+    thought_ns: int
+    answered_ns: int  # first answer token
+
+
+class Done(_Message, tag="done"):
+    """An attempt has ended. `reason`: "stop" | "length" | "no_response"."""
+
+    session: str
+    turn: int
+    attempt: int
+    reason: str
+    input_audio_frames: int
+    input_tokens: int
+    thought_tokens: int
+    answer_tokens: int
+
+
+class Fault(_Message, tag="fault"):
+    """Something failed. Without a session the engine as a whole is meant."""
+
+    code: str
+    message: str
+    session: str | None = None
+    turn: int | None = None
+
+
+class Pong(_Message, tag="pong"):
+    nonce: int
+    kv_blocks_total: int
+    kv_blocks_used: int
+    sessions: int
+    rss_bytes: int
+
+
+FromEngine = Ready | Note | Thought | Transcript | Answer | Timing | Done | Fault | Pong
+
+_encoder = msgspec.msgpack.Encoder()
+_to_engine = msgspec.msgpack.Decoder(ToEngine)
+_from_engine = msgspec.msgpack.Decoder(FromEngine)
+
+
+def encode(message: ToEngine | FromEngine) -> bytes:
+    """One message as bytes, its length in front."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+def decode_to_engine(body: bytes) -> ToEngine:
+    """Raises `msgspec.ValidationError` or `msgspec.DecodeError` on anything that is not a known message."""
+    return _to_engine.decode(body)
+
+
+def decode_from_engine(body: bytes) -> FromEngine:
+    """Raises `msgspec.ValidationError` or `msgspec.DecodeError` on anything that is not a known message."""
+    return _from_engine.decode(body)
