@@ -1,0 +1,97 @@
+"""The words a checkpoint was trained on: how turns, notes, thoughts and answers look as token ids.
+
+It knows token ids only. One `Dialect` per checkpoint family; this is the seed model's (models/seed/README.md,
+"Prompt, token by token"). Pieces are tokenised on their own and joined, as in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from realtime.mind.memory import Detokenizer, Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialTokens:
+    """Ids from the checkpoint's own configuration."""
+
+    im_start: int
+    im_end: int
+    audio_start: int
+    audio_end: int
+    listen: int
+    wait: int
+    think: int
+    think_end: int
+
+
+class Dialect:
+    """Builds every prompt piece of the seed format.
+
+    Args:
+        encode: tokenises a string without automatic special tokens.
+        detokenizer: makes a fresh incremental detokeniser.
+        special: the ids of the special tokens.
+        default_instructions: the system prompt the model was trained with.
+    """
+
+    def __init__(
+        self,
+        encode: Callable[[str], list[int]],
+        detokenizer: Callable[[], Detokenizer],
+        special: SpecialTokens,
+        default_instructions: str,
+    ) -> None:
+        self._encode = encode
+        self.detokenizer = detokenizer
+        self.special = special
+        self.default_instructions = default_instructions
+        newline = encode("\n")
+        self._end = [special.im_end, *newline]
+        self._newline = newline
+        self._assistant = [special.im_start, *encode("assistant\n")]
+        self._user = [special.im_start, *encode("user\n")]
+        self._heard = [special.think, *encode("\nheard:")]
+        self._listen = [special.listen, *encode("heard:")]
+
+    # --- history ------------------------------------------------------------------------------------
+
+    def text_item(self, role: str, text: str) -> list[Symbol]:
+        """A whole item of the history: `<|im_start|>role\\n…<|im_end|>\\n`."""
+        return [self.special.im_start, *self._encode(f"{role}\n{self._plain(text)}"), *self._end]
+
+    def _plain(self, text: str) -> str:
+        """Text from outside cannot open or close a turn: the special markers lose their angle brackets."""
+        return text.replace("<|", "< |").replace("<think>", "< think>").replace("</think>", "< /think>")
+
+    def audio_open(self) -> list[Symbol]:
+        """What stands before the audio frames of a user turn."""
+        return [*self._user, self.special.audio_start]
+
+    def audio_close(self) -> list[Symbol]:
+        """What stands behind the audio frames of a finished user turn."""
+        return [self.special.audio_end, *self._end]
+
+    # --- lanes --------------------------------------------------------------------------------------
+
+    def listening(self, notes: list[Symbol]) -> list[Symbol]:
+        """Prefix of a note lane, laid on the audio frames so far; the model goes on, then writes WAIT."""
+        return [*self._listen, *notes]
+
+    def answering_audio(self, notes: list[Symbol]) -> list[Symbol]:
+        """Prefix of an answer lane behind a closed audio turn: the think block opened with the notes so far."""
+        return [*self._assistant, *self._heard, *notes]
+
+    def answering_text(self) -> list[Symbol]:
+        """Prefix of an answer lane behind a text turn."""
+        return [*self._assistant, self.special.think, *self._newline]
+
+    def close_thought(self, at_line_start: bool) -> list[Symbol]:
+        """Ends an open think block: what the model itself would have written."""
+        lead = [] if at_line_start else self._newline
+        return [*lead, self.special.think_end, *self._newline]
+
+    def interrupted(self, heard: str) -> str:
+        """The words of an answer that were heard, marked as cut off there."""
+        return f"{heard.rstrip()} …" if heard.strip() else ""

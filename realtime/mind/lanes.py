@@ -1,0 +1,188 @@
+"""Lanes: what is only thought so far. Each is a fork of the trunk plus text, and can be dropped at any moment.
+
+    NoteLane     LISTEN notes-so-far ▸ new notes … WAIT                      while the user speaks
+    AnswerLane   <think> heard: notes ▸ rest ▸ reasoning </think> answer     from the tentative end of the turn on
+
+They know token ids and their phase; not who speaks, what time it is, or how a token was chosen.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from realtime.mind.dialect import Dialect
+from realtime.mind.memory import KvSequence, Memory, Symbol
+
+
+class Phase(enum.Enum):
+    """Where an answer lane is in the trained format."""
+
+    HEARING = "hearing"  # finishing the line of what was heard
+    THINKING = "thinking"
+    ANSWERING = "answering"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class NoteLane:
+    """One listening pass over the audio heard so far."""
+
+    seq: KvSequence
+    base: int  # length of the trunk it was forked from
+    at_ms: int  # audio heard when it was forked
+    budget: int  # tokens it may still write before it counts as lost
+    tokens: list[Symbol] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Pieces:
+    """What one accepted token of an answer lane said."""
+
+    transcript: str | None = None  # the whole line, once, when it is complete
+    thought: str = ""
+    answer: str = ""
+    ended: str | None = None  # "stop" | "length" | "no_response"
+
+
+class AnswerLane:
+    """One attempt at an answer.
+
+    Args:
+        seq: fork of the trunk, already extended with the prefix of the dialect.
+        heard: True for an audio turn, whose think block opens with the line of what was heard.
+        notes: tokens of that line that stand in the prefix.
+        respond: False ends the lane when the line is complete.
+        max_tokens: answer tokens, after which the lane ends with reason "length".
+        max_heard_tokens: length at which the line of what was heard counts as a loop and is ended.
+        max_thought_tokens: thought tokens, after which the think block is closed.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        memory: Memory,
+        seq: KvSequence,
+        *,
+        base: int,
+        attempt: int,
+        heard: bool,
+        notes: list[Symbol],
+        respond: bool,
+        max_tokens: int,
+        max_heard_tokens: int,
+        max_thought_tokens: int,
+    ) -> None:
+        self._dialect = dialect
+        self._memory = memory
+        self.seq = seq
+        self.base = base
+        self.attempt = attempt
+        self.prompt_tokens = len(seq.symbols)
+        self.phase = Phase.HEARING if heard else Phase.THINKING
+        self.heard_tokens: list[Symbol] = list(notes)
+        self.thought_tokens = 0
+        self.answer_tokens = 0
+        self._respond = respond
+        self._max_tokens = max_tokens
+        self._max_heard_tokens = max_heard_tokens
+        self._max_thought_tokens = max_thought_tokens
+        self._deadline_passed = False
+        self._words = dialect.detokenizer()
+        self._line = "".join(self._words.push(token) for token in notes)
+        self._at_line_start = not heard
+        self._answer_begun = False
+
+    @property
+    def transcript(self) -> str:
+        return self._line.strip()
+
+    def pass_deadline(self) -> None:
+        """Thinking has used its time: close the block as soon as the line of what was heard is complete."""
+        self._deadline_passed = True
+        if self.phase is Phase.THINKING:
+            self._close_thought()
+
+    def accept(self, token: int) -> Pieces:
+        """Take the token chosen for this lane's tip; extends the lane with it (or with what must stand there)."""
+        if self.phase is Phase.ANSWERING:
+            return self._accept_answer(token)
+        if self.phase is Phase.HEARING:
+            return self._accept_heard(token)
+        return self._accept_thought(token)
+
+    # --- phases -------------------------------------------------------------------------------------
+
+    def _accept_heard(self, token: int) -> Pieces:
+        special = self._dialect.special
+        if token in (special.think_end, special.im_end, special.wait):
+            return self._line_complete("", token)
+        text = self._words.push(token)
+        if "\n" in text:
+            return self._line_complete(text, token)
+        if len(self.heard_tokens) >= self._max_heard_tokens:
+            return self._line_complete("", special.im_end)
+        self.heard_tokens.append(token)
+        self._line += text
+        self._memory.extend(self.seq, [token])
+        return Pieces()
+
+    def _line_complete(self, text: str, token: int) -> Pieces:
+        pieces = Pieces(transcript=(self._line + text.partition("\n")[0]).strip())
+        self._words = self._dialect.detokenizer()
+        self.phase = Phase.THINKING
+        if not self._respond:
+            self.phase = Phase.ENDED
+            pieces.ended = "no_response"
+        elif not text or self._deadline_passed:  # the block was closed, or must be, right behind the line
+            self._at_line_start = False
+            self._close_thought()
+        else:
+            self._at_line_start = True
+            self._memory.extend(self.seq, [token])
+        return pieces
+
+    def _accept_thought(self, token: int) -> Pieces:
+        special = self._dialect.special
+        if token == special.think_end:
+            self._at_line_start = True
+            self._close_thought()
+            return Pieces(thought=self._words.flush())
+        # An end of turn inside the think block, or one that never ends: close it, the answer must come.
+        if token in (special.im_end, special.wait) or self.thought_tokens >= self._max_thought_tokens:
+            self._close_thought()
+            return Pieces(thought=self._words.flush())
+        self.thought_tokens += 1
+        text = self._words.push(token)
+        if text:
+            self._at_line_start = text.endswith("\n")
+        self._memory.extend(self.seq, [token])
+        return Pieces(thought=text)
+
+    def _close_thought(self) -> None:
+        self._memory.extend(self.seq, self._dialect.close_thought(self._at_line_start))
+        self._words = self._dialect.detokenizer()
+        self.phase = Phase.ANSWERING
+
+    def _accept_answer(self, token: int) -> Pieces:
+        special = self._dialect.special
+        if token == special.im_end:
+            self.phase = Phase.ENDED
+            return Pieces(answer=self._words.flush(), ended="stop")
+        self.answer_tokens += 1
+        self._memory.extend(self.seq, [token])
+        text = self._words.push(token) if token not in self._markers else ""
+        if not self._answer_begun:
+            text = text.lstrip()
+            self._answer_begun = bool(text)
+        if self.answer_tokens >= self._max_tokens:
+            self.phase = Phase.ENDED
+            return Pieces(answer=text + self._words.flush(), ended="length")
+        return Pieces(answer=text)
+
+    @property
+    def _markers(self) -> tuple[int, ...]:
+        """Special tokens that have no business in an answer and must not be spoken."""
+        special = self._dialect.special
+        return (special.im_start, special.audio_start, special.audio_end, special.listen, special.wait,
+                special.think, special.think_end)  # fmt: skip

@@ -1,0 +1,393 @@
+"""The mind of one conversation: what to run next. Events in, messages out; no weights, clock or socket.
+
+    listening    audio frames go onto the trunk; a note lane is laid on it at every pass
+    tentative    an answer lane is laid on trunk + tail; what it writes is held by the server
+    committed    the attempt is the answer; the turn becomes history when it is settled
+    revoked      the attempt is dropped, the notes stay, listening goes on
+    settled      the user item and the words of the answer that were heard stand in the trunk
+
+Definitions of trunk, lane, note and attempt: docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from realtime.engine.messages import Answer, Done, FromEngine, Note, Thought, Transcript
+from realtime.mind.dialect import Dialect
+from realtime.mind.lanes import AnswerLane, NoteLane, Phase, Pieces
+from realtime.mind.memory import KvSequence, Memory, Symbol
+from realtime.mind.trunk import Item, Trunk
+
+SYSTEM_ITEM = "system"
+# A note pass writes the words of the frames that are new to it: about 3 words a second, 4 tokens a word at worst,
+# so one token per 80 ms frame is ample and anything far beyond is a loop.
+NOTE_TOKENS_PER_FRAME = 2
+NOTE_TOKENS_LEAST = 16
+# The whole line: speech gives about 0.4 tokens a frame; one a frame (and a little for short turns) ends a loop.
+HEARD_TOKENS_LEAST = 16
+# Answer tokens that count as the first clause when lanes compete (the segmenter aims at 4 to 8 words).
+FIRST_CLAUSE_TOKENS = 12
+MAX_THOUGHT_TOKENS = 512
+
+
+class Service(enum.IntEnum):
+    """Order of service between lanes (design: a committed answer's first clause comes first)."""
+
+    FIRST_CLAUSE = 0
+    LATER_CLAUSE = 1
+    TENTATIVE = 2
+    NOTE = 3
+
+
+class TurnState(enum.Enum):
+    LISTENING = "listening"
+    TENTATIVE = "tentative"
+    COMMITTED = "committed"
+
+
+@dataclass(slots=True)
+class Turn:
+    """The turn in hand: from its first sample until its answer is settled."""
+
+    number: int
+    item: str
+    is_audio: bool
+    state: TurnState = TurnState.LISTENING
+    attempt: int = 0
+    opening: list[Symbol] = field(default_factory=list)
+    frames: list[Symbol] = field(default_factory=list)
+    tail: list[Symbol] = field(default_factory=list)
+    notes: list[Symbol] = field(default_factory=list)
+    heard_ms: int = 0
+    noted_frames: int = 0
+    closed: bool = False  # the user's part is history already
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something the decoder can run for this mind: the next pending symbols of `seq`."""
+
+    seq: KvSequence
+    service: Service
+    lane: NoteLane | AnswerLane | None  # None: the trunk itself, no token wanted
+
+
+class Mind:
+    """See the module's docstring.
+
+    Args:
+        session: id that every message carries.
+        note_interval_frames: frames (80 ms each) between two listening passes.
+        max_history_symbols: what the trunk may hold before the oldest items are forgotten.
+    """
+
+    def __init__(
+        self,
+        session: str,
+        dialect: Dialect,
+        memory: Memory,
+        *,
+        instructions: str | None = None,
+        note_interval_frames: int = 8,
+        max_history_symbols: int = 1536,
+    ) -> None:
+        self._session = session
+        self._dialect = dialect
+        self._memory = memory
+        self._note_interval = note_interval_frames
+        self.trunk = Trunk(memory, self._system(instructions), max_history_symbols)
+        self.turn: Turn | None = None
+        self._note_lane: NoteLane | None = None
+        self._answer_lane: AnswerLane | None = None
+        self._detokenise_notes = dialect.detokenizer()
+
+    # --- history ------------------------------------------------------------------------------------
+
+    def instruct(self, instructions: str | None) -> None:
+        """New system prompt; None is the model's own."""
+        self._drop_note_lane()
+        self.trunk.replace(SYSTEM_ITEM, self._system(instructions).symbols)
+
+    def put_text(self, item_id: str, role: str, text: str, after: str | None = None) -> None:
+        self._settle_finished()
+        self._drop_note_lane()
+        self.trunk.put(Item(item_id, role, self._dialect.text_item(role, text)), after)
+
+    def drop_item(self, item_id: str) -> None:
+        self._settle_finished()
+        self._drop_note_lane()
+        self.trunk.remove(item_id)
+
+    def truncate_item(self, item_id: str, heard: str) -> None:
+        """The answer `item_id` was heard only so far."""
+        if self.trunk.find(item_id) is not None:
+            text = self._dialect.interrupted(heard)
+            self.trunk.replace(item_id, self._dialect.text_item("assistant", text) if text else [])
+
+    # --- a spoken turn ------------------------------------------------------------------------------
+
+    def start_turn(self, number: int, item_id: str) -> None:
+        """The user begins to speak. An answer still unsettled was heard whole (else `cancel` came before)."""
+        self._settle(answer=None if self.turn is None else self.turn.answer)
+        self.turn = Turn(number, item_id, is_audio=True, opening=self._dialect.audio_open())
+        self._detokenise_notes = self._dialect.detokenizer()
+        self.trunk.open_turn(self.turn.opening)
+
+    def hear(self, frames: list[Symbol], heard_ms: int) -> None:
+        """Final audio frames of the open turn. `heard_ms`: audio position that is now heard."""
+        turn = self._open_turn()
+        turn.frames.extend(frames)
+        turn.heard_ms = heard_ms
+        self.trunk.append(frames)
+        self._begin_note_pass()
+
+    def end_turn(self, attempt: int, tail: list[Symbol], *, respond: bool = True, max_tokens: int = 512) -> None:
+        """A tentative end: lay the answer lane. `tail`: frames that stand only if the turn ends here."""
+        turn = self._open_turn()
+        self._drop_note_lane()
+        turn.state, turn.attempt, turn.tail, turn.answer = TurnState.TENTATIVE, attempt, tail, ""
+        prefix = [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(turn.notes)]
+        self._lay_answer(attempt, prefix, heard=True, notes=turn.notes, respond=respond, max_tokens=max_tokens)
+
+    def revoke(self, attempt: int) -> None:
+        """The user went on: nothing was said, nothing is lost."""
+        turn = self.turn
+        if turn is None or turn.state is not TurnState.TENTATIVE or turn.attempt != attempt:
+            return
+        self._drop_answer_lane()
+        self._memory.drop_frames(turn.tail)
+        turn.tail, turn.answer, turn.state = [], "", TurnState.LISTENING
+        self._begin_note_pass()
+
+    def commit(self, attempt: int) -> None:
+        """The tentative end was the end: the user's part of the turn becomes history."""
+        turn = self.turn
+        if turn is None or turn.state is not TurnState.TENTATIVE or turn.attempt != attempt:
+            return
+        turn.state = TurnState.COMMITTED
+        self._close_user_part(turn)
+
+    def discard_turn(self, number: int) -> None:
+        """The turn was no turn: forget it and its audio."""
+        turn = self.turn
+        if turn is None or turn.number != number or turn.closed:
+            return
+        self._drop_lanes()
+        self._memory.drop_frames(turn.tail)
+        self.trunk.close_turn(None)
+        self.turn = None
+
+    # --- answers ------------------------------------------------------------------------------------
+
+    def respond(self, number: int, attempt: int, item_id: str, *, max_tokens: int = 512) -> None:
+        """Answer the history as it stands."""
+        self._settle(answer=None if self.turn is None else self.turn.answer)
+        last = self.trunk.last
+        self.turn = Turn(number, item_id, is_audio=last.is_audio, state=TurnState.COMMITTED, attempt=attempt)
+        self.turn.closed = True
+        prefix = self._dialect.answering_audio(last.notes) if last.is_audio else self._dialect.answering_text()
+        self._lay_answer(attempt, prefix, heard=last.is_audio, notes=last.notes, respond=True, max_tokens=max_tokens)
+
+    def cancel(self, number: int, answer_item: str, heard: str | None) -> None:
+        """Stop answering. The trunk keeps the user's part and exactly the words that were heard."""
+        turn = self.turn
+        if turn is None or turn.number != number:
+            return
+        if turn.state is TurnState.LISTENING:
+            self.discard_turn(number)
+            return
+        self._close_user_part(turn)
+        self._settle(answer=self._dialect.interrupted(heard or ""), answer_item=answer_item)
+
+    def answer_heard(self, number: int, answer_item: str) -> None:
+        """The whole answer was heard: it becomes history."""
+        if self.turn is not None and self.turn.number == number and self.turn.state is TurnState.COMMITTED:
+            self._settle(answer=self.turn.answer, answer_item=answer_item)
+
+    def pass_deadline(self, attempt: int) -> None:
+        """The attempt's time for thinking is over."""
+        if self._answer_lane is not None and self._answer_lane.attempt == attempt:
+            self._answer_lane.pass_deadline()
+
+    # --- decoding -----------------------------------------------------------------------------------
+
+    def work(self) -> Iterator[Work]:
+        """Everything that can run now, most urgent first."""
+        note, answer, trunk = self._note_lane, self._answer_lane, self.trunk
+        if answer is not None and answer.phase is not Phase.ENDED and answer.seq.pending:
+            yield Work(answer.seq, self._answer_service(answer), answer)
+        if note is not None and note.seq.pending:
+            yield Work(note.seq, Service.NOTE, note)
+        # A lane laid on a trunk with pending symbols computes them itself; the trunk adopts them (`ran`).
+        borrowed = any(lane is not None and lane.seq.computed < lane.base for lane in (note, answer))
+        if trunk.seq.pending and not borrowed:
+            yield Work(trunk.seq, Service.NOTE, None)
+
+    def ran(self, lane: NoteLane | AnswerLane | None) -> None:
+        """Some pending symbols of `lane` were computed: the trunk takes over what it was waiting for."""
+        if lane is not None and lane in (self._note_lane, self._answer_lane):
+            self.trunk.adopt(lane.seq)
+
+    def accept(self, lane: NoteLane | AnswerLane, token: int) -> list[FromEngine]:
+        """The token chosen at the tip of `lane`; a lane that is gone takes nothing."""
+        if lane is self._note_lane:
+            return self._accept_note(self._note_lane, token)
+        if lane is self._answer_lane:
+            return self._accept_answer(self._answer_lane, token)
+        return []
+
+    def close(self) -> None:
+        """Give every block and frame back."""
+        self._drop_lanes()
+        if self.turn is not None and not self.turn.closed:
+            self._memory.drop_frames(self.turn.tail)
+        self.turn = None
+        self.trunk.close()
+
+    # --- inside -------------------------------------------------------------------------------------
+
+    def _system(self, instructions: str | None) -> Item:
+        text = self._dialect.default_instructions if instructions is None else instructions
+        return Item(SYSTEM_ITEM, "system", self._dialect.text_item("system", text))
+
+    def _open_turn(self) -> Turn:
+        assert self.turn is not None and not self.turn.closed, "no open turn: the engine checks turn ids"
+        return self.turn
+
+    def _answer_service(self, lane: AnswerLane) -> Service:
+        assert self.turn is not None
+        if self.turn.state is not TurnState.COMMITTED:
+            return Service.TENTATIVE
+        return Service.FIRST_CLAUSE if lane.answer_tokens < FIRST_CLAUSE_TOKENS else Service.LATER_CLAUSE
+
+    def _begin_note_pass(self) -> None:
+        turn = self.turn
+        if turn is None or turn.state is not TurnState.LISTENING or self._note_lane is not None:
+            return
+        fresh = len(turn.frames) - turn.noted_frames
+        if fresh < self._note_interval:
+            return
+        seq = self._memory.fork(self.trunk.seq)
+        base = len(seq.symbols)
+        self._memory.extend(seq, self._dialect.listening(turn.notes))
+        budget = max(NOTE_TOKENS_LEAST, fresh * NOTE_TOKENS_PER_FRAME)
+        self._note_lane = NoteLane(seq, base, turn.heard_ms, budget)
+        turn.noted_frames = len(turn.frames)
+
+    def _accept_note(self, lane: NoteLane, token: int) -> list[FromEngine]:
+        assert self.turn is not None
+        special = self._dialect.special
+        if token == special.wait:
+            self._drop_note_lane()
+            self.turn.notes.extend(lane.tokens)
+            text = "".join(self._detokenise_notes.push(note) for note in lane.tokens)
+            self._begin_note_pass()
+            if not lane.tokens:
+                return []
+            return [Note(session=self._session, turn=self.turn.number, text=text, tokens=len(lane.tokens),
+                         at_ms=lane.at_ms)]  # fmt: skip
+        # Notes are append-only, so a pass that leaves the format is dropped whole rather than kept in part.
+        if token in (special.im_end, special.think_end, special.think) or len(lane.tokens) >= lane.budget:
+            self._drop_note_lane()
+            return []
+        lane.tokens.append(token)
+        self._memory.extend(lane.seq, [token])
+        return []
+
+    def _lay_answer(
+        self,
+        attempt: int,
+        prefix: list[Symbol],
+        *,
+        heard: bool,
+        notes: list[Symbol],
+        respond: bool,
+        max_tokens: int,
+    ) -> None:
+        seq = self._memory.fork(self.trunk.seq)
+        base = len(seq.symbols)
+        self._memory.extend(seq, prefix)
+        self._answer_lane = AnswerLane(
+            self._dialect, self._memory, seq, base=base, attempt=attempt, heard=heard,
+            notes=notes, respond=respond, max_tokens=max_tokens, max_heard_tokens=HEARD_TOKENS_LEAST + sum(s < 0 for s in seq.symbols),
+            max_thought_tokens=MAX_THOUGHT_TOKENS,
+        )  # fmt: skip
+
+    def _accept_answer(self, lane: AnswerLane, token: int) -> list[FromEngine]:
+        turn = self.turn
+        assert turn is not None
+        pieces = lane.accept(token)
+        turn.answer += pieces.answer
+        if turn.closed and turn.is_audio and pieces.transcript is not None and not self.trunk.last.notes:
+            self.trunk.last.notes = list(lane.heard_tokens)
+        messages = self._messages(turn, lane, pieces)
+        if lane.phase is Phase.ENDED:
+            self._drop_answer_lane()
+        return messages
+
+    def _messages(self, turn: Turn, lane: AnswerLane, pieces: Pieces) -> list[FromEngine]:
+        session, number, attempt = self._session, turn.number, lane.attempt
+        out: list[FromEngine] = []
+        if pieces.transcript is not None:
+            out.append(Transcript(session=session, turn=number, attempt=attempt, text=pieces.transcript))
+        if pieces.thought:
+            out.append(Thought(session=session, turn=number, attempt=attempt, text=pieces.thought, tokens=1,
+                               at_ms=turn.heard_ms))  # fmt: skip
+        if pieces.answer:
+            out.append(Answer(session=session, turn=number, attempt=attempt, text=pieces.answer))
+        if pieces.ended is not None:
+            out.append(
+                Done(session=session, turn=number, attempt=attempt, reason=pieces.ended,
+                     input_audio_frames=len(turn.frames) + len(turn.tail), input_tokens=lane.prompt_tokens,
+                     thought_tokens=lane.thought_tokens + len(lane.heard_tokens),
+                     answer_tokens=lane.answer_tokens)
+            )  # fmt: skip
+        return out
+
+    def _close_user_part(self, turn: Turn) -> None:
+        """Audio and tail become an item. The answer lane goes on: what it was forked from has not changed."""
+        if turn.closed:
+            return
+        turn.closed = True
+        symbols = [*turn.opening, *turn.frames, *turn.tail, *self._dialect.audio_close()]
+        notes = self._answer_lane.heard_tokens if self._answer_lane is not None else turn.notes
+        self.trunk.close_turn(Item(turn.item, "user", symbols, is_audio=True, notes=list(notes)))
+        if self._answer_lane is not None:
+            self.trunk.adopt(self._answer_lane.seq)
+
+    def _settle(self, answer: str | None, answer_item: str | None = None) -> None:
+        """The turn in hand is over; `answer` is what was heard of it."""
+        turn = self.turn
+        if turn is None:
+            return
+        if not turn.closed:
+            self.discard_turn(turn.number)
+            return
+        self._drop_lanes()
+        self.turn = None
+        if answer:
+            item_id = answer_item or f"answer_{turn.number}"
+            self.trunk.put(Item(item_id, "assistant", self._dialect.text_item("assistant", answer)))
+
+    def _settle_finished(self) -> None:
+        """Before the history is edited: an answer that has ended belongs to it."""
+        if self.turn is not None and self.turn.closed and self._answer_lane is None:
+            self._settle(answer=self.turn.answer)
+
+    def _drop_note_lane(self) -> None:
+        if self._note_lane is not None:
+            self._memory.drop(self._note_lane.seq)
+            self._note_lane = None
+
+    def _drop_answer_lane(self) -> None:
+        if self._answer_lane is not None:
+            self._memory.drop(self._answer_lane.seq)
+            self._answer_lane = None
+
+    def _drop_lanes(self) -> None:
+        self._drop_note_lane()
+        self._drop_answer_lane()

@@ -1,0 +1,162 @@
+"""The trunk of one conversation: what is true, as items and as one growing KV sequence.
+
+It knows items, symbols and the memory's ownership calls; it does not know why an item changes.
+The sequence always equals the items laid end to end, followed by the turn now being spoken: an edit anywhere
+keeps the longest common prefix and lays the rest again (`_relay`), so there is one path for appending, for
+truncating an answer, for deleting an item and for new instructions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from realtime.mind.memory import KvSequence, Memory, Symbol
+
+
+@dataclass(slots=True)
+class Item:
+    """One item of the history, as the model reads it."""
+
+    id: str
+    role: str
+    symbols: list[Symbol]
+    is_audio: bool = False
+    notes: list[Symbol] = field(default_factory=list)
+
+    @property
+    def frames(self) -> list[Symbol]:
+        return [symbol for symbol in self.symbols if symbol < 0]
+
+
+class Trunk:
+    """History plus the open turn, and the sequence that holds their keys and values.
+
+    Args:
+        memory: owner of the KV blocks.
+        max_symbols: history beyond this is forgotten from the oldest item on (never the system item).
+    """
+
+    def __init__(self, memory: Memory, system: Item, max_symbols: int) -> None:
+        self._memory = memory
+        self._max_symbols = max_symbols
+        self._items: list[Item] = [system]
+        self._open: list[Symbol] = []
+        self._seq = memory.new(system.symbols)
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    @property
+    def seq(self) -> KvSequence:
+        return self._seq
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        return tuple(self._items)
+
+    @property
+    def symbols(self) -> list[Symbol]:
+        """What the sequence must equal: the committed history, then the open turn."""
+        return [*(symbol for item in self._items for symbol in item.symbols), *self._open]
+
+    @property
+    def last(self) -> Item:
+        return self._items[-1]
+
+    def find(self, item_id: str) -> Item | None:
+        return next((item for item in self._items if item.id == item_id), None)
+
+    # --- history ------------------------------------------------------------------------------------
+
+    def put(self, item: Item, after: str | None = None) -> None:
+        """Insert behind the item `after`; "root" puts it first (behind the system item), None last."""
+        at = len(self._items)
+        if after == "root":
+            at = 1
+        elif after is not None:
+            at = next((i + 1 for i, known in enumerate(self._items) if known.id == after), at)
+        self._items.insert(at, item)
+        self._relay()
+
+    def replace(self, item_id: str, symbols: list[Symbol]) -> None:
+        """New content for an item (an answer heard only in part, new instructions)."""
+        item = self.find(item_id)
+        if item is not None and item.symbols != symbols:
+            item.symbols = symbols
+            self._relay()
+
+    def remove(self, item_id: str) -> None:
+        item = self.find(item_id)
+        if item is None or item is self._items[0]:
+            return
+        self._items.remove(item)
+        self._relay()
+        self._memory.drop_frames(item.frames)
+
+    # --- the turn now being spoken ------------------------------------------------------------------
+
+    def open_turn(self, symbols: Iterable[Symbol]) -> None:
+        """The user began to speak: everything until `close_turn` belongs to the open turn."""
+        self._forget_oldest()
+        self._open = list(symbols)
+        self._memory.extend(self._seq, self._open)
+
+    def append(self, symbols: list[Symbol]) -> None:
+        """More of the open turn."""
+        self._open.extend(symbols)
+        self._memory.extend(self._seq, symbols)
+
+    def close_turn(self, item: Item | None) -> None:
+        """The open turn becomes `item` of the history, or nothing at all (None)."""
+        kept = set(item.frames) if item is not None else set()
+        forgotten = [symbol for symbol in self._open if symbol < 0 and symbol not in kept]
+        self._open = []
+        if item is not None:
+            self._items.append(item)
+        self._relay()
+        self._memory.drop_frames(forgotten)
+
+    # --- keys and values ----------------------------------------------------------------------------
+
+    def adopt(self, lane: KvSequence) -> None:
+        """Take over what a lane has computed of symbols that both hold and this trunk still waits for.
+
+        A lane forked from a trunk with pending symbols computes them in its own prefill: sharing its blocks costs
+        nothing, computing them twice would.
+        """
+        if not self._seq.pending:
+            return
+        shared = _common_prefix(lane.symbols[: lane.computed], self._seq.symbols)
+        if shared <= self._seq.computed:
+            return
+        rest = list(self._seq.symbols[shared:])
+        adopted = self._memory.fork(lane)
+        self._memory.truncate(adopted, shared)
+        self._memory.extend(adopted, rest)
+        self._memory.drop(self._seq)
+        self._seq = adopted
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._memory.drop(self._seq)
+        self._memory.drop_frames(symbol for symbol in self.symbols if symbol < 0)
+
+    def _relay(self) -> None:
+        """Make the sequence equal the items again, keeping the longest common prefix of keys and values."""
+        wanted = self.symbols
+        shared = _common_prefix(wanted, self._seq.symbols)
+        if shared < len(self._seq.symbols):
+            self._memory.truncate(self._seq, shared)
+        self._memory.extend(self._seq, wanted[shared:])
+
+    def _forget_oldest(self) -> None:
+        while len(self._items) > 1 and sum(len(item.symbols) for item in self._items) > self._max_symbols:
+            self.remove(self._items[1].id)
+
+
+def _common_prefix(ours: Sequence[Symbol], theirs: Sequence[Symbol]) -> int:
+    """How many symbols the two begin with in common."""
+    for at, (our, their) in enumerate(zip(ours, theirs, strict=False)):
+        if our != their:
+            return at
+    return min(len(ours), len(theirs))
