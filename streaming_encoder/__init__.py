@@ -1,0 +1,31 @@
+"""Streaming hearing: PCM in, embeddings for the decoder out, at a flat cost per second of audio."""
+
+from streaming_encoder.checkpoint import TensorParts
+from streaming_encoder.config import AudioConfig, ChunkPlan
+from streaming_encoder.errors import (
+    AudioInputError,
+    CheckpointDamagedError,
+    CheckpointError,
+    CheckpointMismatchError,
+    CheckpointMissingError,
+    EncoderSettingError,
+    StreamingEncoderError,
+)
+from streaming_encoder.model import AudioModel, load_audio_model
+from streaming_encoder.stream import EncoderStream
+
+__all__ = [
+    "AudioConfig",
+    "AudioInputError",
+    "AudioModel",
+    "CheckpointDamagedError",
+    "CheckpointError",
+    "CheckpointMismatchError",
+    "CheckpointMissingError",
+    "ChunkPlan",
+    "EncoderSettingError",
+    "EncoderStream",
+    "StreamingEncoderError",
+    "TensorParts",
+    "load_audio_model",
+]

@@ -1,0 +1,25 @@
+"""The adapter: 25 Hz encoder frames in, 12.5 Hz embeddings of the decoder's width out. It has no state."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from streaming_encoder.config import AudioConfig
+
+
+class Adapter(nn.Module):
+    """Concatenates `stack` frames in time order, then fc2(gelu(fc1(.))). Attribute names are the checkpoint's."""
+
+    def __init__(self, config: AudioConfig) -> None:
+        super().__init__()
+        self.input_width = config.adapter.stack * config.encoder.width
+        self.fc1 = nn.Linear(self.input_width, config.adapter.hidden)
+        self.fc2 = nn.Linear(config.adapter.hidden, config.adapter.width)
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """float32 [stack * n, encoder width] -> float32 [n, decoder width]."""
+        stacked = frames.reshape(-1, self.input_width)
+        embeddings: torch.Tensor = self.fc2(functional.gelu(self.fc1(stacked)))
+        return embeddings
