@@ -145,10 +145,13 @@ class Mind:
         self.trunk.append(frames)
         self._begin_note_pass()
 
-    def end_turn(self, attempt: int, tail: list[Symbol], *, respond: bool = True, max_tokens: int = 512) -> None:
+    def end_turn(
+        self, attempt: int, tail: list[Symbol], heard_ms: int, *, respond: bool = True, max_tokens: int = 512
+    ) -> None:
         """A tentative end: lay the answer lane. `tail`: frames that stand only if the turn ends here."""
         turn = self._open_turn()
         self._drop_note_lane()
+        turn.heard_ms = heard_ms
         turn.state, turn.attempt, turn.tail, turn.answer = TurnState.TENTATIVE, attempt, tail, ""
         prefix = [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(turn.notes)]
         self._lay_answer(attempt, prefix, heard=True, notes=turn.notes, respond=respond, max_tokens=max_tokens)
@@ -240,6 +243,12 @@ class Mind:
             return self._accept_answer(self._answer_lane, token)
         return []
 
+    def relieve(self) -> bool:
+        """Give up what is only a convenience, when blocks are short; says whether there was anything."""
+        had_lane = self._note_lane is not None
+        self._drop_note_lane()
+        return had_lane
+
     def close(self) -> None:
         """Give every block and frame back."""
         self._drop_lanes()
@@ -311,11 +320,20 @@ class Mind:
         seq = self._memory.fork(self.trunk.seq)
         base = len(seq.symbols)
         self._memory.extend(seq, prefix)
+        frames = sum(symbol < 0 for symbol in seq.symbols)
         self._answer_lane = AnswerLane(
-            self._dialect, self._memory, seq, base=base, attempt=attempt, heard=heard,
-            notes=notes, respond=respond, max_tokens=max_tokens, max_heard_tokens=HEARD_TOKENS_LEAST + sum(s < 0 for s in seq.symbols),
+            self._dialect,
+            self._memory,
+            seq,
+            base=base,
+            attempt=attempt,
+            heard=heard,
+            notes=notes,
+            respond=respond,
+            max_tokens=max_tokens,
+            max_heard_tokens=HEARD_TOKENS_LEAST + frames,
             max_thought_tokens=MAX_THOUGHT_TOKENS,
-        )  # fmt: skip
+        )
 
     def _accept_answer(self, lane: AnswerLane, token: int) -> list[FromEngine]:
         turn = self.turn

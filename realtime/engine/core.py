@@ -1,0 +1,361 @@
+"""The engine without its socket: messages in, one batched step at a time, messages out.
+
+Owns the weights, every session's encoder stream and every session's mind. It knows no sockets and no tasks; time
+comes from a `Clock`, so a recorded run replays. The loop of `realtime.engine.worker` is `handle*, step, handle*, …`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+
+from realtime.clock import NS_PER_MS, Clock
+from realtime.decoder import Decoder, Detokenizer, Row, greedy
+from realtime.decoder.scheduler import WorkItem, schedule
+from realtime.decoder.sequence import Sequence as DecoderSequence
+from realtime.engine import messages as m
+from realtime.errors import AudioError, EngineError, EngineOverloaded, ForethoughtError
+from realtime.mind import Dialect, Mind, SpecialTokens, TurnState, Work
+from realtime.mind.lanes import AnswerLane, Phase
+from realtime.mind.memory import KvSequence, Symbol
+from streaming_encoder import AudioInputError, AudioModel, EncoderStream
+
+SAMPLES_PER_MS = m.INPUT_SAMPLE_RATE_HZ // 1000
+# One step must stay short, or a message (a revocation, a barge-in) waits behind it: 64 rows take about 30 ms on two
+# cores.
+STEP_ROWS = 64
+# Audio that may gather behind a tentative end before somebody has forgotten to commit or revoke it.
+MAX_HELD_MS = 15_000
+
+
+class DecoderMemory:
+    """`realtime.mind.memory.Memory` over a `Decoder`."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    def new(self, symbols: Iterable[Symbol] = ()) -> KvSequence:
+        return self._decoder.new(list(symbols))
+
+    def fork(self, seq: KvSequence) -> KvSequence:
+        return self._decoder.fork(cast(DecoderSequence, seq))
+
+    def extend(self, seq: KvSequence, symbols: Iterable[Symbol]) -> None:
+        self._decoder.extend(cast(DecoderSequence, seq), list(symbols))
+
+    def truncate(self, seq: KvSequence, length: int) -> None:
+        self._decoder.truncate(cast(DecoderSequence, seq), length)
+
+    def drop(self, seq: KvSequence) -> None:
+        self._decoder.drop(cast(DecoderSequence, seq))
+
+    def drop_frames(self, symbols: Iterable[Symbol]) -> None:
+        self._decoder.frames.drop(list(symbols))
+
+
+@dataclass(slots=True)
+class _Stamps:
+    """When the stages of one attempt ended."""
+
+    received_ns: int
+    encoded_ns: int = 0
+    prefilled_ns: int = 0
+    thought_ns: int = 0
+    deadline_ns: int | None = None
+
+
+@dataclass(slots=True)
+class _Session:
+    """One conversation inside the engine."""
+
+    id: str
+    stream: EncoderStream
+    mind: Mind
+    order: int
+    turn: int = 0
+    attempt: int = 0
+    turn_from_sample: int = 0
+    held: list[np.ndarray] = field(default_factory=list)
+    held_samples: int = 0
+    stamps: _Stamps | None = None
+
+    @property
+    def heard_ms(self) -> int:
+        return (self.turn_from_sample + self.stream.samples) // SAMPLES_PER_MS
+
+    @property
+    def is_tentative(self) -> bool:
+        turn = self.mind.turn
+        return turn is not None and turn.state is TurnState.TENTATIVE
+
+
+class EngineCore:
+    """See the module's docstring.
+
+    Args:
+        note_interval_ms: audio between two listening passes.
+        chunk_frames: encoder chunk in 50 Hz frames; right_context_ms: None is the checkpoint's own.
+    """
+
+    def __init__(
+        self,
+        audio_model: AudioModel,
+        decoder: Decoder,
+        dialect: Dialect,
+        clock: Clock,
+        *,
+        chunk_frames: int = 32,
+        right_context_ms: int | None = None,
+        note_interval_ms: int = 640,
+        max_history_symbols: int = 1536,
+    ) -> None:
+        self._audio_model = audio_model
+        self._decoder = decoder
+        self._dialect = dialect
+        self._clock = clock
+        self._chunk_frames = chunk_frames
+        self._right_context_ms = right_context_ms
+        self._note_interval_frames = max(1, note_interval_ms // 80)
+        self._max_history_symbols = max_history_symbols
+        self._memory = DecoderMemory(decoder)
+        self._sessions: dict[str, _Session] = {}
+        self._opened = 0
+
+    @property
+    def session_count(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def has_work(self) -> bool:
+        return any(True for _ in self._all_work())
+
+    @property
+    def next_deadline_ns(self) -> int | None:
+        """When `step` must run next even if there is no work."""
+        pending = [s.stamps.deadline_ns for s in self._sessions.values() if s.stamps and s.stamps.deadline_ns]
+        return min(pending, default=None)
+
+    # --- messages -----------------------------------------------------------------------------------
+
+    def handle(self, message: m.ToEngine) -> list[m.FromEngine]:
+        """Take one message. A fault of one session is reported and leaves the others alone."""
+        if isinstance(message, m.Ping):
+            pool = self._decoder.pool
+            return [m.Pong(nonce=message.nonce, kv_blocks_total=pool.total, kv_blocks_used=pool.used,
+                           sessions=len(self._sessions), rss_bytes=0)]  # fmt: skip
+        if isinstance(message, m.OpenSession):
+            self._open(message)
+            return []
+        session = self._sessions.get(message.session)
+        if session is None:
+            return []  # closed meanwhile: stale by definition
+        try:
+            self._handle_session(session, message)
+        except AudioInputError as error:
+            return [self._fault(session, AudioError(str(error)))]
+        except ForethoughtError as error:
+            return [self._fault(session, error)]
+        return []
+
+    def _open(self, message: m.OpenSession) -> None:
+        if message.session in self._sessions:
+            self._close(self._sessions[message.session])
+        mind = Mind(
+            message.session,
+            self._dialect,
+            self._memory,
+            instructions=message.instructions,
+            note_interval_frames=self._note_interval_frames,
+            max_history_symbols=self._max_history_symbols,
+        )
+        stream = EncoderStream(
+            self._audio_model, chunk_frames=self._chunk_frames, right_context_ms=self._right_context_ms
+        )
+        self._opened += 1
+        self._sessions[message.session] = _Session(message.session, stream, mind, order=self._opened)
+
+    def _handle_session(self, session: _Session, message: m.ToEngine) -> None:
+        match message:
+            case m.Audio():
+                self._audio(session, message)
+            case m.StartTurn():
+                session.turn, session.attempt = message.turn, 0
+                session.turn_from_sample = message.at_sample
+                session.held.clear()
+                session.held_samples = 0
+                session.stream.reset()
+                session.mind.start_turn(message.turn, message.item)
+            case m.EndTurn():
+                self._end_turn(session, message)
+            case m.Commit() if message.turn == session.turn:
+                session.held.clear()
+                session.held_samples = 0
+                session.mind.commit(message.attempt)
+            case m.Revoke() if message.turn == session.turn and message.attempt == session.attempt:
+                self._revoke(session, message)
+            case m.DiscardTurn():
+                session.mind.discard_turn(message.turn)
+            case m.Respond():
+                session.turn, session.attempt = message.turn, message.attempt
+                session.stamps = self._stamps(message.think_ms)
+                session.mind.respond(message.turn, message.attempt, message.item, max_tokens=message.max_tokens)
+                session.stamps.encoded_ns = self._clock.now_ns()
+            case m.Cancel():
+                session.stamps = None
+                session.mind.cancel(message.turn, f"answer_{message.turn}", message.heard)
+            case m.AnswerHeard():
+                session.mind.answer_heard(message.turn, message.item)
+            case m.UpdateSession():
+                session.mind.instruct(message.instructions)
+            case m.PutText():
+                session.mind.put_text(message.item, message.role, message.text, message.after)
+            case m.DropItem():
+                session.mind.drop_item(message.item)
+            case m.TruncateItem():
+                session.mind.truncate_item(message.item, message.heard)
+            case m.CloseSession():
+                self._close(session)
+            case _:
+                pass  # an older turn or attempt: dropped at the door
+
+    def _audio(self, session: _Session, message: m.Audio) -> None:
+        turn = session.mind.turn
+        if turn is None or turn.number != message.turn or turn.closed:
+            return
+        pcm = np.frombuffer(message.pcm, dtype="<i2")
+        if session.is_tentative:
+            session.held_samples += len(pcm)
+            if session.held_samples > MAX_HELD_MS * SAMPLES_PER_MS:
+                raise EngineError(f"more than {MAX_HELD_MS} ms of audio behind a tentative end of turn")
+            session.held.append(pcm)
+            return
+        self._hear(session, pcm)
+
+    def _hear(self, session: _Session, pcm: np.ndarray) -> None:
+        frames = session.stream.push(pcm)
+        if len(frames):
+            session.mind.hear(self._decoder.frames.put(frames), session.heard_ms)
+
+    def _end_turn(self, session: _Session, message: m.EndTurn) -> None:
+        turn = session.mind.turn
+        if turn is None or turn.number != message.turn or turn.closed or message.attempt <= session.attempt:
+            return
+        session.attempt = message.attempt
+        session.stamps = self._stamps(message.think_ms)
+        tail = self._decoder.frames.put(session.stream.tail())
+        session.mind.end_turn(
+            message.attempt, tail, session.heard_ms, respond=message.respond, max_tokens=message.max_tokens
+        )
+        session.stamps.encoded_ns = self._clock.now_ns()
+
+    def _revoke(self, session: _Session, message: m.Revoke) -> None:
+        session.mind.revoke(message.attempt)
+        session.stamps = None
+        held, session.held, session.held_samples = session.held, [], 0
+        for pcm in held:
+            self._hear(session, pcm)
+
+    def _stamps(self, think_ms: int | None) -> _Stamps:
+        now_ns = self._clock.now_ns()
+        deadline_ns = None if think_ms is None else now_ns + think_ms * NS_PER_MS
+        return _Stamps(received_ns=now_ns, deadline_ns=deadline_ns)
+
+    def _close(self, session: _Session) -> None:
+        session.mind.close()
+        del self._sessions[session.id]
+
+    def _fault(self, session: _Session, error: ForethoughtError) -> m.Fault:
+        return m.Fault(session=session.id, turn=session.turn, code=error.code, message=error.message)
+
+    # --- steps --------------------------------------------------------------------------------------
+
+    def step(self) -> list[m.FromEngine]:
+        """One batched forward over everything that can run now, most urgent first."""
+        self._pass_deadlines()
+        work = list(self._all_work())
+        if not work:
+            return []
+        items = [
+            WorkItem(key=key, priority=entry.service, pending=entry.seq.pending) for key, (_, entry) in enumerate(work)
+        ]
+        taken = [(work[take.key], take.count) for take in schedule(items, STEP_ROWS)]
+        rows = [
+            Row(
+                seq=cast(DecoderSequence, entry.seq),
+                count=count,
+                want_logits=entry.lane is not None and count == entry.seq.pending,
+            )
+            for (_, entry), count in taken
+        ]
+        try:
+            logits = self._decoder.step(rows)
+        except EngineOverloaded as error:
+            return self._shed(error)
+        out: list[m.FromEngine] = []
+        for ((session, entry), _), row_logits in zip(taken, logits, strict=True):
+            session.mind.ran(entry.lane)
+            if row_logits is not None and entry.lane is not None:
+                out += self._accept(session, entry, greedy(row_logits))
+        return out
+
+    def _accept(self, session: _Session, entry: Work, token: int) -> list[m.FromEngine]:
+        assert entry.lane is not None
+        lane = entry.lane
+        produced: Sequence[m.FromEngine] = session.mind.accept(lane, token)
+        stamps = session.stamps
+        if not isinstance(lane, AnswerLane) or stamps is None or lane.attempt != session.attempt:
+            return list(produced)
+        now_ns = self._clock.now_ns()
+        stamps.prefilled_ns = stamps.prefilled_ns or now_ns
+        if lane.phase in (Phase.ANSWERING, Phase.ENDED) and not stamps.thought_ns:
+            stamps.thought_ns, stamps.deadline_ns = now_ns, None
+        if any(isinstance(message, m.Answer | m.Done) for message in produced):
+            session.stamps = None
+            timing = m.Timing(
+                session=session.id, turn=session.turn, attempt=lane.attempt, received_ns=stamps.received_ns,
+                encoded_ns=stamps.encoded_ns, prefilled_ns=stamps.prefilled_ns, thought_ns=stamps.thought_ns,
+                answered_ns=now_ns,
+            )  # fmt: skip
+            return [timing, *produced]
+        return list(produced)
+
+    def _all_work(self) -> Iterator[tuple[_Session, Work]]:
+        for session in self._sessions.values():
+            for entry in session.mind.work():
+                yield session, entry
+
+    def _pass_deadlines(self) -> None:
+        now_ns = self._clock.now_ns()
+        for session in self._sessions.values():
+            stamps = session.stamps
+            if stamps is not None and stamps.deadline_ns is not None and now_ns >= stamps.deadline_ns:
+                stamps.deadline_ns = None
+                session.mind.pass_deadline(session.attempt)
+
+    def _shed(self, error: EngineOverloaded) -> list[m.FromEngine]:
+        """No KV blocks left: first every note lane goes, then the answer of the newest session."""
+        relieved = [session.mind.relieve() for session in self._sessions.values()]
+        if any(relieved):
+            return []
+        newest = max(self._sessions.values(), key=lambda session: session.order)
+        newest.mind.cancel(newest.turn, f"answer_{newest.turn}", None)
+        return [self._fault(newest, error)]
+
+
+def seed_dialect(decoder: Decoder, default_instructions: str) -> Dialect:
+    """The seed checkpoint's dialect over its own tokenizer."""
+    tokenizer = decoder.tokenizer
+    special = tokenizer.special
+    return Dialect(
+        encode=tokenizer.encode,
+        detokenizer=lambda: Detokenizer(tokenizer),
+        special=SpecialTokens(
+            im_start=special.im_start, im_end=special.im_end, audio_start=special.audio_start,
+            audio_end=special.audio_end, listen=special.listen, wait=special.wait, think=special.think,
+            think_end=special.think_end,
+        ),
+        default_instructions=default_instructions,
+    )  # fmt: skip
