@@ -1,0 +1,308 @@
+"""Turn-taking of one session: voice probabilities, votes and commands in, decisions out.
+
+Sans-I/O: no clock (time is a sample position), no task, no model. It does not know what was said, who hears the
+decisions, or how a vote was made. One enum, one table; `_move` is the only place that changes the state, and
+`diagram` draws the table for docs/turns.md.
+
+Order of decisions for one turn, always:  TurnStarted (TentativeEnd Revoked)* (TentativeEnd Committed | Discarded),
+where an AskEndpoint may follow a TentativeEnd, and Discarded may also follow a TentativeEnd. Never two open turns.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from realtime.turns.decisions import (
+    SAMPLES_PER_MS,
+    AskEndpoint,
+    Committed,
+    Decision,
+    Discarded,
+    Revoked,
+    TentativeEnd,
+    TurnStarted,
+    VoiceFrame,
+)
+from realtime.turns.onset import Onset
+from realtime.turns.policy import ENDPOINT_VOTE, MIND_VOTE, CommitReason, TurnPolicy
+
+# The end-of-turn model looks at no more than this.
+ENDPOINT_WINDOW_MS = 8_000
+
+
+class State(StrEnum):
+    IDLE = "idle"  # nobody speaks
+    SPEAKING = "speaking"  # a turn is open
+    TENTATIVE = "tentative"  # a turn is open, silent, and may be over
+
+
+class Trigger(StrEnum):
+    SPEECH_BEGAN = "speech began"
+    FELL_SILENT = "fell silent"
+    SPEECH_RESUMED = "speech resumed"
+    TURN_ENDED = "turn ended"
+    WAS_TOO_SHORT = "was too short"
+    CLEARED = "cleared"
+
+
+class Transition(NamedTuple):
+    source: State
+    trigger: Trigger
+    target: State
+    decides: str
+
+
+TRANSITIONS = (
+    Transition(State.IDLE, Trigger.SPEECH_BEGAN, State.SPEAKING, "TurnStarted"),
+    Transition(State.SPEAKING, Trigger.FELL_SILENT, State.TENTATIVE, "TentativeEnd, AskEndpoint"),
+    Transition(State.SPEAKING, Trigger.WAS_TOO_SHORT, State.IDLE, "Discarded"),
+    Transition(State.SPEAKING, Trigger.CLEARED, State.IDLE, "Discarded"),
+    Transition(State.TENTATIVE, Trigger.SPEECH_RESUMED, State.SPEAKING, "Revoked"),
+    Transition(State.TENTATIVE, Trigger.TURN_ENDED, State.IDLE, "Committed"),
+    Transition(State.TENTATIVE, Trigger.CLEARED, State.IDLE, "Discarded"),
+)
+_TARGETS = {(row.source, row.trigger): row.target for row in TRANSITIONS}
+
+
+def diagram() -> str:
+    """The transition table as a mermaid state diagram."""
+    rows = [f"    {row.source} --> {row.target}: {row.trigger} / {row.decides}" for row in TRANSITIONS]
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {State.IDLE}", *rows])
+
+
+class TurnMachine:
+    """One session's turn-taking. Single owner, not thread-safe; every method returns at once."""
+
+    def __init__(self, policy: TurnPolicy) -> None:
+        self._policy = policy
+        self._state = State.IDLE
+        self._onset = Onset()
+        self._agent_speaks = False
+        self._position = 0  # end of the last frame
+        self._taken_until = 0  # audio before this belongs to earlier turns
+        self._turn = 0
+        self._attempt = 0
+        self._from_sample = 0
+        self._voice_end = 0  # end of the last voiced frame of the open turn
+        self._voiced_samples = 0  # voice in the open turn
+        self._run_start: int | None = None  # voiced frames in a row that have not yet changed the state
+        self._run_samples = 0
+        self._votes: dict[str, float] = {}
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def turn(self) -> int:
+        """Number of the open turn, else of the last one; 0 before the first."""
+        return self._turn
+
+    @property
+    def attempt(self) -> int:
+        """Number of the open turn's last tentative end; 0 before its first."""
+        return self._attempt
+
+    @property
+    def position(self) -> int:
+        """Up to which sample the stream has been judged."""
+        return self._position
+
+    def push(self, frame: VoiceFrame) -> list[Decision]:
+        """Judge the next frame of the stream; frames come in order, a gap counts as silence.
+
+        A frame that ends at or before `position` (the client's commit overtook it) decides nothing.
+        """
+        if frame.at_sample + frame.samples <= self._position:
+            return []
+        self._position = frame.at_sample + frame.samples
+        # The agent's own echo must not pull the start of a turn back into the agent's speech.
+        self._onset.push(frame.at_sample, frame.samples, frame.level_dbfs, background=self._agent_speaks)
+        match self._state:
+            case State.IDLE:
+                return self._push_idle(frame)
+            case State.SPEAKING:
+                return self._push_speaking(frame)
+            case State.TENTATIVE:
+                return self._push_tentative(frame)
+
+    def endpoint_vote(self, turn: int, attempt: int, p: float) -> list[Decision]:
+        """The end-of-turn model's probability (0..1) for an attempt. A stale attempt's vote is dropped."""
+        return self._vote(ENDPOINT_VOTE, turn, attempt, p)
+
+    def mind_vote(self, turn: int, attempt: int, ready: float) -> list[Decision]:
+        """How complete the mind finds the question (0..1). A stale attempt's vote is dropped."""
+        return self._vote(MIND_VOTE, turn, attempt, ready)
+
+    def agent_speaking(self, speaks: bool) -> None:
+        """Whether the agent is being heard now: a start of speech is then a barge-in, and must be stronger."""
+        self._agent_speaks = speaks
+
+    def configure(self, policy: TurnPolicy) -> None:
+        """Judge by `policy` from the next frame on; an open turn stays open."""
+        self._policy = policy
+
+    def commit(self, at_sample: int) -> list[Decision]:
+        """The client ends the turn at `at_sample`, in any mode; all audio up to there is then taken.
+
+        Without an open turn (no voice was found) the untaken audio becomes one, at most `max_turn_ms` of it;
+        without untaken audio nothing is decided.
+        """
+        at_sample = max(at_sample, self._position)
+        decisions: list[Decision] = []
+        if self._state is State.IDLE:
+            if at_sample <= self._taken_until:
+                return []
+            decisions.append(self._begin_unvoiced(at_sample))
+        self._position = at_sample
+        decisions.extend(self._end(CommitReason.CLIENT))
+        self._take(at_sample)
+        return decisions
+
+    def clear(self, at_sample: int) -> list[Decision]:
+        """Forget all audio up to `at_sample`; an open turn is discarded."""
+        self._position = max(self._position, at_sample)
+        was_open = self._state is not State.IDLE
+        if was_open:
+            self._move(Trigger.CLEARED)
+        self._take(self._position)
+        return [Discarded(self._turn, "cleared")] if was_open else []
+
+    # --- per state ------------------------------------------------------------------------------------
+
+    def _push_idle(self, frame: VoiceFrame) -> list[Decision]:
+        policy = self._policy
+        threshold = policy.barge_in_threshold if self._agent_speaks else policy.start_threshold
+        self._follow_run(frame, threshold)
+        needed_ms = policy.barge_in_start_ms if self._agent_speaks else policy.start_ms
+        if self._run_start is None or self._run_samples < needed_ms * SAMPLES_PER_MS:
+            return []
+        self._voice_end = self._position
+        return [self._begin(self._run_start)]
+
+    def _push_speaking(self, frame: VoiceFrame) -> list[Decision]:
+        if frame.voice_p >= self._policy.end_threshold:
+            self._voiced_samples += frame.samples
+            self._voice_end = self._position
+        if not self._policy.ends_turns_itself:
+            return []
+        if self._is_full():
+            return self._end(CommitReason.MAX_LENGTH)
+        if self._silence_samples < self._policy.tentative_silence_ms * SAMPLES_PER_MS or self._silence_samples == 0:
+            return []
+        if self._attempt == 0 and self._voiced_samples < self._policy.min_speech_ms * SAMPLES_PER_MS:
+            # Its audio stays untaken: it may be the first sound of what follows.
+            self._move(Trigger.WAS_TOO_SHORT)
+            return [Discarded(self._turn, "too_short")]
+        return [*self._fall_silent(), *self._end_if_due()]
+
+    def _push_tentative(self, frame: VoiceFrame) -> list[Decision]:
+        self._follow_run(frame, self._policy.start_threshold)
+        if self._run_samples >= self._policy.resume_ms * SAMPLES_PER_MS and self._run_start is not None:
+            self._move(Trigger.SPEECH_RESUMED)
+            self._voiced_samples += self._run_samples
+            self._voice_end = self._position
+            self._drop_run()
+            return [Revoked(self._turn, self._attempt, self._position)]
+        return self._end_if_due()
+
+    # --- steps ----------------------------------------------------------------------------------------
+
+    def _move(self, trigger: Trigger) -> None:
+        """The only place that changes the state."""
+        self._state = _TARGETS[self._state, trigger]
+
+    def _follow_run(self, frame: VoiceFrame, threshold: float) -> None:
+        """Extend or break the run of voiced frames; once begun it lives on at the lower threshold."""
+        if self._run_start is not None:
+            threshold = min(threshold, self._policy.end_threshold)
+        if frame.voice_p < threshold:
+            self._drop_run()
+            return
+        if self._run_start is None:
+            self._run_start = frame.at_sample
+        self._run_samples += frame.samples
+
+    def _drop_run(self) -> None:
+        self._run_start = None
+        self._run_samples = 0
+
+    def _begin(self, speech_sample: int) -> TurnStarted:
+        """Open a turn for voice seen from `speech_sample` on."""
+        self._move(Trigger.SPEECH_BEGAN)
+        speech_sample = max(speech_sample, self._taken_until)
+        from_sample = speech_sample - self._policy.prefix_padding_ms * SAMPLES_PER_MS
+        sound_start = self._onset.start_before(speech_sample)
+        if sound_start is not None:
+            from_sample = min(from_sample, sound_start)
+        return self._opened(max(from_sample, self._taken_until), speech_sample, self._agent_speaks)
+
+    def _begin_unvoiced(self, at_sample: int) -> TurnStarted:
+        """Open a turn for the audio of a client that commits where no voice was found."""
+        self._move(Trigger.SPEECH_BEGAN)
+        from_sample = max(self._taken_until, at_sample - self._policy.max_turn_ms * SAMPLES_PER_MS)
+        self._voice_end = at_sample
+        return self._opened(from_sample, from_sample, barge_in=False)
+
+    def _opened(self, from_sample: int, speech_sample: int, barge_in: bool) -> TurnStarted:
+        self._turn += 1
+        self._attempt = 0
+        self._from_sample = from_sample
+        self._voiced_samples = self._run_samples
+        self._drop_run()
+        return TurnStarted(self._turn, from_sample, speech_sample, barge_in)
+
+    @property
+    def _silence_samples(self) -> int:
+        return self._position - self._voice_end
+
+    def _is_full(self) -> bool:
+        return self._position - self._from_sample >= self._policy.max_turn_ms * SAMPLES_PER_MS
+
+    def _fall_silent(self) -> list[Decision]:
+        self._move(Trigger.FELL_SILENT)
+        self._attempt += 1
+        self._votes = {}
+        self._drop_run()
+        silence_ms = self._silence_samples // SAMPLES_PER_MS
+        tentative = TentativeEnd(self._turn, self._attempt, self._voice_end, self._position, silence_ms)
+        if not self._policy.asks_endpoint:
+            return [tentative]
+        window_start = max(self._from_sample, self._position - ENDPOINT_WINDOW_MS * SAMPLES_PER_MS)
+        return [tentative, AskEndpoint(self._turn, self._attempt, window_start, self._position)]
+
+    def _end(self, reason: CommitReason) -> list[Decision]:
+        """End the open turn now; a turn that was not yet silent gets its tentative end first."""
+        decisions: list[Decision] = []
+        if self._state is State.SPEAKING:
+            # Nobody waits for a vote on a turn that is over.
+            decisions = [d for d in self._fall_silent() if isinstance(d, TentativeEnd)]
+        self._move(Trigger.TURN_ENDED)
+        decisions.append(
+            Committed(self._turn, self._attempt, self._voice_end, self._position, str(reason), dict(self._votes))
+        )
+        self._take(self._voice_end)
+        return decisions
+
+    def _end_if_due(self) -> list[Decision]:
+        if self._state is not State.TENTATIVE or not self._policy.ends_turns_itself:
+            return []
+        if self._is_full():
+            return self._end(CommitReason.MAX_LENGTH)
+        if self._run_start is not None:  # a voiced frame: the next one tells whether speech resumed
+            return []
+        needed_ms, reason = self._policy.needed_silence(self._votes)
+        return self._end(reason) if self._silence_samples >= needed_ms * SAMPLES_PER_MS else []
+
+    def _vote(self, voter: str, turn: int, attempt: int, p: float) -> list[Decision]:
+        if self._state is not State.TENTATIVE or (turn, attempt) != (self._turn, self._attempt):
+            return []
+        self._votes[voter] = p
+        return self._end_if_due()
+
+    def _take(self, until_sample: int) -> None:
+        """Audio before `until_sample` is spoken for; a later turn does not begin before it."""
+        self._taken_until = max(self._taken_until, until_sample)
+        self._onset.forget()
+        self._drop_run()
