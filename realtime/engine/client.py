@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
