@@ -1,0 +1,48 @@
+"""Keys and values of every layer in preallocated blocks. It knows slots, not whose they are (see blocks.py).
+
+Slot s of a layer holds one position: `kv_heads` keys (after rotation), then `kv_heads` values, each [head_dim].
+The memory is reserved at once and committed by the operating system only as it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from realtime.decoder.sequence import BlockCopy
+from realtime.decoder.shape import DecoderShape
+
+
+class KvCache:
+    """Args:
+    blocks, block_tokens: capacity; positions that fit are blocks * block_tokens.
+    dtype: of keys and values.
+    """
+
+    def __init__(
+        self,
+        shape: DecoderShape,
+        blocks: int,
+        block_tokens: int,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: str = "cpu",
+    ) -> None:
+        self.block_tokens = block_tokens
+        self._all = torch.empty(
+            (shape.layers, blocks * block_tokens, 2 * shape.kv_heads, shape.head_dim), dtype=dtype, device=device
+        )  # never read where it was not written: lengths come from positions
+        self.layers: list[Tensor] = list(self._all.unbind(0))
+
+    def fill(self, value: float) -> None:
+        """Overwrite everything. For tests that make unwritten slots loud (NaN)."""
+        self._all.fill_(value)
+
+    def copy(self, copies: Iterable[BlockCopy]) -> None:
+        """Copy whole blocks, in all layers."""
+        size = self.block_tokens
+        for copy in copies:
+            source, target = copy.source * size, copy.target * size
+            self._all[:, target : target + size] = self._all[:, source : source + size]
