@@ -2,7 +2,7 @@
 
 The listener is a recogniser, not a loudspeaker: nobody plays this audio on a beat, so a packet that is in order
 leaves at once (no prefetch), and the buffer holds packets only while an earlier one is missing. How long it waits is
-learnt from how late packets came, 20 to 120 ms, and forgotten with a half-life of 500 ms. When it gives up, all that
+learnt from how late packets came, 20 to 120 ms, and forgotten with a half-life of 700 ms. When it gives up, all that
 was held leaves together; a loss therefore never leaves delay behind.
 
 The timeline is the sender's RTP clock (RFC 3550): what is missing between two packets is answered by exactly as many
@@ -76,7 +76,8 @@ class JitterPolicy:
     min_wait_ms: float = 20.0
     # Beyond this a late packet is worth less than the delay that waiting for it costs every turn.
     max_wait_ms: float = 120.0
-    wait_half_life_ms: float = 500.0
+    # From the longest wait to the shortest in less than 2 s.
+    wait_half_life_ms: float = 700.0
     # More than a route change of 300 ms, less than any pause that ends a turn.
     stall_ms: float = 400.0
     # After a DTX packet the sender has said that it is silent; the slack is only for jitter.

@@ -1,14 +1,17 @@
-"""Opus packets to 48 kHz mono PCM, with the gaps concealed. It knows nothing of packet order, time or sockets.
+"""Opus: packets to 48 kHz mono PCM with the gaps concealed, and PCM to packets. It knows no order, time or socket.
 
 Concealment is libopus's own: a packet that consists of its table-of-contents byte only means "the frame was not sent"
 (RFC 6716 section 3.2.1, a frame of length 0), and the decoder then extends the last pitch and fades. It stays in step
 with the stream, which an inserted block of zeros would not do. PyAV offers no call for it, and its empty packet means
 "end of stream", after which the decoder refuses everything.
 
-Decoding runs on the event loop: 36 us for 20 ms, where handing it to a thread costs 110 us of the same loop.
+Both directions run on the event loop: 20 ms of audio take about 40 us to decode and 150 us to encode, while handing
+them to a thread costs the same loop 110 us (and aiortc's own way of sending 80 us more for a level meter in Python).
 """
 
 from __future__ import annotations
+
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -17,6 +20,7 @@ from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
 RATE_HZ = 48_000
+_TIME_BASE = Fraction(1, RATE_HZ)
 # RFC 6716 section 3.2.5: a packet holds at most 120 ms.
 MAX_PACKET_SAMPLES = RATE_HZ * 120 // 1000
 # RFC 6716 section 3.1, table 2: samples per frame at 48 kHz for each of the 32 configurations.
@@ -44,6 +48,35 @@ def packet_samples(payload: bytes) -> int | None:
         frames = 1 if code == 0 else 2
     samples = frame * frames
     return samples if 0 < samples <= MAX_PACKET_SAMPLES else None
+
+
+class OpusEncoder:
+    """One outgoing stream: `encode(int16 [960])` gives one packet with its timestamp, always.
+
+    Mono and `lowdelay`: 2.5 ms of look-ahead where `voip`, which aiortc's encoder uses, has 6.5 ms; and aiortc's way
+    from mono to stereo costs 3 dB. 64 kbit/s because this mode has no speech coder to save with.
+    """
+
+    def __init__(self, bit_rate: int = 64_000) -> None:
+        codec = AudioCodecContext.create("libopus", "w")
+        assert isinstance(codec, AudioCodecContext), "libopus is an audio codec"
+        codec.bit_rate = bit_rate
+        codec.format = "s16"
+        codec.layout = "mono"
+        codec.sample_rate = RATE_HZ
+        codec.time_base = _TIME_BASE
+        codec.options = {"application": "lowdelay"}
+        self._codec = codec
+        self._pts = 0
+
+    def encode(self, pcm: NDArray[np.int16]) -> av.Packet[AudioCodecContext]:
+        frame = AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, self._pts, _TIME_BASE
+        packets = self._codec.encode(frame)
+        assert len(packets) == 1, "libopus gives one packet for each whole frame"
+        packets[0].pts, packets[0].time_base = self._pts, _TIME_BASE
+        self._pts += len(pcm)
+        return packets[0]
 
 
 class OpusDecoder:

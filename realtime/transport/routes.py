@@ -29,7 +29,6 @@ from realtime.transport.webrtc import WebRtcLink, WebRtcOptions, answer
 log = structlog.get_logger(__name__)
 
 MAX_SESSION_BYTES = 256 << 10  # instructions and tools, generously
-MIN_SECRET_S, DEFAULT_SECRET_S, MAX_SECRET_S = 10, 600, 7200
 RETRY_AFTER_S = 5
 _ALLOWED_HEADERS = (
     "authorization, content-type, x-openai-agents-sdk, openai-beta, openai-organization, openai-project, "
@@ -56,8 +55,11 @@ class SessionHost(Protocol):
 class SecretMinter(auth.SecretVerifier, Protocol):
     """Makes and knows client secrets."""
 
-    def mint(self, session: dict[str, Any] | None, seconds: int) -> Mapping[str, Any]:
-        """The reply of client_secrets: {value: "ek_…", expires_at: unix seconds, session: {…}}."""
+    def mint(self, body: dict[str, Any] | None) -> Mapping[str, Any]:
+        """The reply to a client_secrets request `{expires_after?, session?}`: {value, expires_at, session}.
+
+        Raises ClientError for a wrong body.
+        """
         ...
 
 
@@ -151,8 +153,9 @@ class CallRoutes:
     async def _client_secret(self, request: Request, admitted: auth.Admitted) -> Response:
         if not admitted.by_key:
             return _error(403, "client_secret_not_allowed", "a client secret cannot make another; use the API key")
-        seconds, session = parse_secret_request(await read_body(request, MAX_SESSION_BYTES))
-        return JSONResponse(dict(self._minter.mint(session, seconds)))
+        raw = await read_body(request, MAX_SESSION_BYTES)
+        body = parse_object(raw, "body") if raw.strip() else None
+        return JSONResponse(dict(self._minter.mint(body)))
 
     async def _guarded(self, request: Request, endpoint: Any) -> Response:
         """Checks, the endpoint, and one translation of our errors; CORS headers on whatever comes out."""
@@ -220,21 +223,6 @@ async def read_offer(request: Request) -> tuple[str, dict[str, Any] | None]:
         raise ClientError("the form has no part named sdp", param="sdp", code="missing_sdp")
     session = parse_object(parts["session"], "session") if "session" in parts else None
     return _text(parts["sdp"], "sdp"), session
-
-
-def parse_secret_request(body: bytes) -> tuple[int, dict[str, Any] | None]:
-    """(seconds the secret lives, session it is bound to) of a client_secrets request; an empty body asks for defaults."""
-    asked = parse_object(body, "body") if body.strip() else {}
-    expires = asked.get("expires_after") or {}
-    seconds = expires.get("seconds", DEFAULT_SECRET_S) if isinstance(expires, dict) else None
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or not MIN_SECRET_S <= seconds <= MAX_SECRET_S:
-        raise ClientError(
-            f"a client secret lives from {MIN_SECRET_S} to {MAX_SECRET_S} seconds", param="expires_after.seconds"
-        )
-    session = asked.get("session")
-    if session is not None and not isinstance(session, dict):
-        raise ClientError("session must be an object", param="session")
-    return seconds, session
 
 
 def parse_object(raw: bytes, param: str) -> dict[str, Any]:

@@ -75,7 +75,10 @@ class WebSocketLink:
         yield Gone(gone)
 
     async def _receive(self) -> Any:
-        """The next ASGI message, or None when the link is closed from our side meanwhile."""
+        """The next ASGI message, or None when the link is closed from our side meanwhile.
+
+        Two futures instead of a plain await: a peer that keeps its window shut would hold the reader for ever.
+        """
         if self._socket.client_state is not WebSocketState.CONNECTED:
             return None
         reading = asyncio.ensure_future(self._socket.receive())
@@ -104,23 +107,32 @@ class WebSocketLink:
         self._end(code, reason)
 
     async def pump(self) -> None:
-        """Send what is in the outbox until the link ends, then close the socket with its code."""
-        while self._reason is None or self._outbox:
-            if not self._outbox:
+        """Send what is in the outbox until the link ends, then what is left of it, then close with the link's code."""
+        while self._reason is None:
+            if self._outbox:
+                await self._send_next()
+            else:
                 self._wake.clear()
                 await self._wake.wait()
-                continue
-            text = self._outbox.popleft()
-            self._outbox_bytes -= len(text)
-            try:
-                async with asyncio.timeout(self._limits.slow_reader_s):
-                    await self._socket.send_text(text)
-            except TimeoutError:
-                self._expel()
-            except (WebSocketDisconnect, RuntimeError, OSError):
-                self._end(NORMAL_CLOSURE, "closed by client")
-                self._outbox.clear()
+        try:
+            async with asyncio.timeout(self._limits.slow_reader_s):
+                while self._outbox:
+                    await self._send_next()
+        except TimeoutError:
+            self._reason = (TRY_AGAIN_LATER, "slow reader")
         await self._close_socket()
+
+    async def _send_next(self) -> None:
+        text = self._outbox.popleft()
+        self._outbox_bytes -= len(text)
+        try:
+            async with asyncio.timeout(self._limits.slow_reader_s):
+                await self._socket.send_text(text)
+        except TimeoutError:
+            self._expel()
+        except (WebSocketDisconnect, RuntimeError, OSError):
+            self._outbox.clear()
+            self._end(NORMAL_CLOSURE, "closed by client")
 
     def _end(self, code: int, reason: str) -> None:
         if self._reason is None:
