@@ -109,6 +109,8 @@ def _verdict(asked: Asked, recording: Recording, options: AskOptions) -> tuple[E
         quiet = "" if recording.voiced_ends.size else " (its level never rises above -45 dBFS)"
         return ExitCode.NO_SPEECH, f"no speech was heard in {options.file}{quiet}: nothing was asked, nothing answered"
     failed = [turn for turn in asked.turns if turn.status in ("failed", "no_response", "in_progress")]
+    if asked.outcome is Outcome.WIRE_LOST:
+        return ExitCode.WIRE, "the connection to the server ended in the middle of a turn; what had come is reported"
     if asked.outcome is Outcome.NO_ANSWER:
         return ExitCode.FAILED, f"a turn was heard, but its answer did not come within {options.timeout_s:.0f} s"
     if failed:

@@ -37,6 +37,7 @@ class Outcome(Enum):
     ANSWERED = "answered"
     NO_SPEECH = "no_speech"  # the server heard no turn
     NO_ANSWER = "no_answer"  # a turn was heard, but its answer did not come in time
+    WIRE_LOST = "wire_lost"  # the connection ended in the middle of a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Probe:
                 turns += self.recorder.give_up(time.monotonic_ns())
                 if not turns:
                     raise
-                return self._asked(turns, Outcome.NO_ANSWER, start, end)
+                return self._asked(turns, Outcome.WIRE_LOST, start, end)
             now_ns = time.monotonic_ns()
             turns += self._take(happening) if happening is not None else self.recorder.settle(now_ns)
             outcome = self._outcome(turns, end, now_ns)

@@ -109,7 +109,7 @@ class PacedSource:
     def __init__(self, sample_rate_hz: int, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self.sample_rate_hz = sample_rate_hz
         self.speech = SpeechMap()
-        self.max_lag_ms = 0.0  # the most that one frame was late
+        self.max_lag_ms = 0.0  # the most that one frame of a recording was late
         self._frame = frame_samples(sample_rate_hz)
         self._silence = np.zeros(self._frame, dtype=np.int16)
         self._now_ns = now_ns
@@ -141,6 +141,8 @@ class PacedSource:
         self._due_ns = now + FRAME_NS if self._due_ns is None else self._due_ns + FRAME_NS
         if self._due_ns > now:
             await asyncio.sleep((self._due_ns - now) / 1e9)
-        self.max_lag_ms = max(self.max_lag_ms, (self._now_ns() - self._due_ns) / NS_PER_MS)
         self._pulled += 1
-        return self._waiting.popleft() if self._waiting else self._silence
+        if not self._waiting:
+            return self._silence
+        self.max_lag_ms = max(self.max_lag_ms, (self._now_ns() - self._due_ns) / NS_PER_MS)
+        return self._waiting.popleft()

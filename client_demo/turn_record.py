@@ -72,10 +72,10 @@ class TurnReport:
 
     @property
     def endpoint_share(self) -> float | None:
-        """The part of TTFP_eos that was waiting for the end of the turn: (eos - eot) / eos."""
-        if self.ttfp_eos_ms is None or self.ttfp_eot_ms is None or self.ttfp_eos_ms <= 0:
+        """The part of TTFP_eos that was spent on finding the end of the turn, ms: TTFP_eos - TTFP_eot."""
+        if self.ttfp_eos_ms is None or self.ttfp_eot_ms is None:
             return None
-        return (self.ttfp_eos_ms - self.ttfp_eot_ms) / self.ttfp_eos_ms
+        return self.ttfp_eos_ms - self.ttfp_eot_ms
 
     @property
     def answered(self) -> bool:
