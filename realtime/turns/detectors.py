@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import webrtcvad
+from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
 from realtime.errors import CheckpointError
 from realtime.turns.decisions import SAMPLE_RATE_HZ
@@ -54,7 +55,12 @@ def open_session(path: Path) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except RuntimeError as error:
+    except (
+        onnx_errors.Fail,
+        onnx_errors.InvalidProtobuf,
+        onnx_errors.InvalidGraph,
+        onnx_errors.NotImplemented,
+    ) as error:
         raise CheckpointError(f"{path} cannot be opened by onnxruntime {onnxruntime.__version__}") from error
 
 

@@ -2,7 +2,7 @@
 
 The three constructors are the three forms of `turn_detection` in the Realtime protocol: `server_vad`,
 `semantic_vad` and null (push-to-talk). Durations are compared with whole 32 ms frames, so 160 ms is 5 frames
-and 240 ms is met by the 8th frame, at 256 ms.
+and 240 ms is met by the 8th frame of silence, at 256 ms.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ class TurnMode(StrEnum):
 class CommitReason(StrEnum):
     """What settled the end of a turn."""
 
-    ENDPOINT = "endpoint"  # the end-of-turn model
+    AGREEMENT = "agreement"  # the end-of-turn model and the mind
     MIND = "mind"  # the model that has read the words
+    ENDPOINT = "endpoint"  # the end-of-turn model alone
     SILENCE = "silence"  # nobody objected for long enough
     MAX_LENGTH = "max_length"  # the turn is as long as a turn may be
     CLIENT = "client"  # input_audio_buffer.commit
@@ -68,21 +69,24 @@ MAX_SILENCE_DURATION_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Silence (ms) that ends a turn: with the end-of-turn model's yes, with the mind's yes, with nobody's yes."""
+    """Silence (ms) that ends a turn, by who says that it is over."""
 
-    endpoint_ms: int
-    mind_ms: int
-    ceiling_ms: int
+    agreement_ms: int  # the end-of-turn model and the mind
+    mind_ms: int  # the mind alone
+    endpoint_ms: int  # the end-of-turn model alone
+    ceiling_ms: int  # nobody
 
 
-# medium: the model's yes comes at about 220 ms (160 ms of silence and 60 ms of work), so 240 ms acts on it at the
-# next frame; the mind needs the words of the last 300 ms as well; 900 ms is longer than nearly all pauses inside a
-# spoken question. low gives a slow speaker twice that; high is for commands and games.
+# medium: two yeses come at about 220 ms (160 ms of silence, 60 ms of work), so 240 ms acts on them at the next frame.
+# The mind alone has read all but the last word, hence a little more. The end-of-turn model alone calls most pauses
+# inside a sentence complete where the voice is synthetic (docs/turns.md), so alone it only shortens the wait to what
+# pauses for breath rarely reach. 900 ms is longer than nearly all pauses inside a spoken question.
+# low gives a slow speaker twice that; high is for commands and games.
 # (The protocol's own longest waits are 8, 4 and 2 s: a hosted model's safety net, and dead air to the one who waits.)
 EAGERNESS: Mapping[str, Patience] = {
-    "low": Patience(endpoint_ms=480, mind_ms=640, ceiling_ms=2_000),
-    "medium": Patience(endpoint_ms=240, mind_ms=320, ceiling_ms=900),
-    "high": Patience(endpoint_ms=192, mind_ms=256, ceiling_ms=600),
+    "low": Patience(agreement_ms=480, mind_ms=640, endpoint_ms=960, ceiling_ms=2_000),
+    "medium": Patience(agreement_ms=240, mind_ms=320, endpoint_ms=480, ceiling_ms=900),
+    "high": Patience(agreement_ms=192, mind_ms=256, endpoint_ms=320, ceiling_ms=600),
 }
 EAGERNESS_AUTO = "medium"
 
@@ -116,7 +120,7 @@ class TurnPolicy:
         _check("silence_duration_ms", silence_duration_ms, 0, MAX_SILENCE_DURATION_MS)
         return cls(
             mode=TurnMode.SERVER_VAD,
-            patience=Patience(silence_duration_ms, silence_duration_ms, silence_duration_ms),
+            patience=Patience(silence_duration_ms, silence_duration_ms, silence_duration_ms, silence_duration_ms),
             start_threshold=threshold,
             barge_in_threshold=max(threshold, BARGE_IN_THRESHOLD),
             prefix_padding_ms=prefix_padding_ms,
@@ -156,11 +160,15 @@ class TurnPolicy:
         if self.mode is not TurnMode.SEMANTIC_VAD:
             return self.patience.ceiling_ms, CommitReason.SILENCE
         mind = votes.get(MIND_VOTE)
-        objected = mind is not None and mind < MIND_OBJECTION
-        if votes.get(ENDPOINT_VOTE, 0.0) >= ENDPOINT_THRESHOLD and not objected:
-            return self.patience.endpoint_ms, CommitReason.ENDPOINT
-        if mind is not None and mind >= MIND_THRESHOLD:
+        mind_agrees = mind is not None and mind >= MIND_THRESHOLD
+        mind_objects = mind is not None and mind < MIND_OBJECTION
+        endpoint_agrees = votes.get(ENDPOINT_VOTE, 0.0) >= ENDPOINT_THRESHOLD
+        if endpoint_agrees and mind_agrees:
+            return self.patience.agreement_ms, CommitReason.AGREEMENT
+        if mind_agrees:
             return self.patience.mind_ms, CommitReason.MIND
+        if endpoint_agrees and not mind_objects:
+            return self.patience.endpoint_ms, CommitReason.ENDPOINT
         return self.patience.ceiling_ms, CommitReason.SILENCE
 
 
