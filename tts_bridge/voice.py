@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tts_bridge.errors import BadSpeech, EmptySpeech
-from tts_bridge.levels import trim_silence
+from tts_bridge.levels import is_noise, trim_silence
 
 Samples = npt.NDArray[np.int16]
 
@@ -97,10 +97,12 @@ def clamp_speed(speed: float) -> float:
 def speech(samples: Samples, sample_rate_hz: int, voice: str) -> Pcm:
     """Raw output of a voice, int16 [n], as a trimmed `Pcm`.
 
-    Raises EmptySpeech when nothing is audible, BadSpeech when it is longer than any clause can be.
+    Raises EmptySpeech when nothing is audible, BadSpeech when it is loud noise or longer than any clause can be.
     """
     if len(samples) > MAX_CLAUSE_S * sample_rate_hz:
         raise BadSpeech(f"{voice} returned more than {MAX_CLAUSE_S} s of audio for one clause", voice=voice)
+    if is_noise(samples):
+        raise BadSpeech(f"{voice} returned loud noise: not 16-bit PCM?", voice=voice)
     trimmed = trim_silence(samples, sample_rate_hz, trailing_ms=KEPT_TRAILING_MS)
     if not len(trimmed):
         raise EmptySpeech(f"{voice} returned no audible sound", voice=voice)
