@@ -35,8 +35,8 @@ _REFETCH = "fetch the file again"
 class TensorParts:
     """A checkpoint directory opened and verified; tensors are read on demand.
 
-    Raises CheckpointMissingError (no directory, index or part), CheckpointDamagedError (hash, length or header is wrong) or
-    CheckpointMismatchError (parts and index disagree on tensors).
+    Raises CheckpointMissingError (no directory, index or part), CheckpointDamagedError (a hash, length or header is
+    wrong) or CheckpointMismatchError (parts and index disagree on tensors).
     """
 
     def __init__(self, directory: Path) -> None:
@@ -67,8 +67,8 @@ class TensorParts:
     ) -> torch.Tensor:
         """The stored tensor on the CPU, in its stored dtype; with `shape` or `dtype`, checked against them.
 
-        It may share a private mapping of the file: copy what has to outlive or change it. Raises CheckpointMismatchError for
-        an unknown name, another shape or another dtype.
+        It may share a private mapping of the file: copy what has to outlive or change it. Raises
+        CheckpointMismatchError for an unknown name, another shape or another dtype.
         """
         self._require(name)
         where = f"{self.directory / self._part_of[name]}: tensor {name}"

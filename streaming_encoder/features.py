@@ -81,7 +81,8 @@ class LogMel(nn.Module):
         super().__init__()
         self.config = config
         filters = slaney_mel_filters(config.n_mels, config.n_fft, config.sample_rate_hz)
-        hann = torch.hann_window(config.n_fft, periodic=True, dtype=torch.float64)
+        # On the CPU whatever the default device is: constants, not weights that a checkpoint will fill.
+        hann = torch.hann_window(config.n_fft, periodic=True, dtype=torch.float64, device="cpu")
         self.register_buffer("window", hann, persistent=False)
         self.register_buffer("filters", torch.from_numpy(filters.T.copy()), persistent=False)  # [bins, mels]
 

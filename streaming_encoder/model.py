@@ -59,17 +59,13 @@ class AudioModel(nn.Module):
 def load_audio_model(checkpoint: Path | TensorParts, device: str | torch.device = "cpu") -> AudioModel:
     """Load the hearing half of a checkpoint directory (or of one already opened) as float32, ready for inference.
 
-    Every part is verified against its sha256 before anything of it is used. Raises CheckpointMissingError, CheckpointDamagedError
-    or CheckpointMismatchError.
+    Every part is verified against its sha256 before anything of it is used. Raises CheckpointMissingError,
+    CheckpointDamagedError or CheckpointMismatchError.
     """
     parts = checkpoint if isinstance(checkpoint, TensorParts) else TensorParts(checkpoint)
     config = AudioConfig.parse(read_json(parts.directory / "config.json", _CONFIG_LIMIT_BYTES))
     with torch.device("meta"):  # shapes without memory; the tensors come from the file
-        encoder, adapter = ChunkCausalEncoder(config), Adapter(config)
-    model = AudioModel.__new__(AudioModel)
-    nn.Module.__init__(model)
-    model.config, model.encoder, model.adapter = config, encoder, adapter
-    model.features = LogMel(config.frontend)
+        model = AudioModel(config)
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     _check_names(parts, wanted)
     tensors = {name: _float32(parts, name, shape) for name, shape in wanted.items()}
