@@ -17,6 +17,7 @@ import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 RATE_HZ = 48_000
@@ -69,7 +70,7 @@ class OpusEncoder:
         self._codec = codec
         self._pts = 0
 
-    def encode(self, pcm: NDArray[np.int16]) -> av.Packet[AudioCodecContext]:
+    def encode(self, pcm: NDArray[np.int16]) -> av.Packet[AudioStream]:
         frame = AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, self._pts, _TIME_BASE
         packets = self._codec.encode(frame)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import av
 import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from realtime.clock import NS_PER_MS, NS_PER_S, Clock, MonotonicClock
@@ -56,7 +56,7 @@ class PlayoutTrack(MediaStreamTrack):
     def attach(self, pop: Callable[[], PlayoutFrameLike]) -> None:
         self._pop = pop
 
-    async def recv(self) -> av.Packet[AudioCodecContext]:
+    async def recv(self) -> av.Packet[AudioStream]:
         if self.readyState != "live":
             raise MediaStreamError
         await self._wait_for_beat()

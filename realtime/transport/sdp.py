@@ -14,6 +14,7 @@ MAX_SDP_BYTES = 64 << 10
 MAX_MEDIA_SECTIONS = 4
 MAX_CANDIDATES = 64
 
+_MEDIA = re.compile(r"^m=[a-z]+ \d{1,5} [A-Za-z/]+( \S+)+$")
 _OPUS = re.compile(r"^a=rtpmap:\d+ opus/48000", re.IGNORECASE | re.MULTILINE)
 
 
@@ -29,6 +30,8 @@ def check_offer(sdp: str) -> None:
         raise _invalid(f"the offer has {len(media)} media sections, at most {MAX_MEDIA_SECTIONS} are taken")
     if sum(line.startswith("a=candidate:") for line in lines) > MAX_CANDIDATES:
         raise _invalid(f"the offer has more than {MAX_CANDIDATES} candidates")
+    if not all(_MEDIA.match(line) for line in media):
+        raise _invalid("the offer has a media section whose first line cannot be read")
     if not any(line.startswith("m=audio ") for line in media):
         raise _invalid("the offer has no audio section: add a microphone track or an audio transceiver")
     if not _OPUS.search(sdp):
