@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import soxr
 
 from client_demo.errors import SoundDeviceFailure
 from client_demo.source import frame_samples
@@ -84,6 +85,7 @@ class Microphone:
 
     def __init__(self, sample_rate_hz: int, *, gate: bool = False) -> None:
         self.sample_rate_hz = sample_rate_hz
+        self.card_rate_hz = sample_rate_hz
         self.muted = False
         self.open = True
         self.level_dbfs = -120.0
@@ -91,14 +93,27 @@ class Microphone:
         self._gate = gate
         self._frames: asyncio.Queue[Pcm] = asyncio.Queue(CAPTURE_LIMIT_FRAMES)
         self._silence = np.zeros(frame_samples(sample_rate_hz), dtype=np.int16)
+        self._rest = np.empty(0, dtype=np.int16)
+        self._resampler: soxr.ResampleStream | None = None
+
+    def records_at(self, card_rate_hz: int) -> None:
+        """Say at which rate the card captures, where that is not the wire's."""
+        self.card_rate_hz = card_rate_hz
+        self._resampler = _resampler(card_rate_hz, self.sample_rate_hz)
 
     def captured(self, pcm: Pcm) -> None:
-        """One 20 ms block from the card; on the event loop."""
+        """A block from the card, int16 [n]; on the event loop."""
         self.level_dbfs = level_dbfs(pcm)
-        if self._frames.full():
-            self._frames.get_nowait()
-            self.dropped += 1
-        self._frames.put_nowait(pcm)
+        if self._resampler is not None:
+            pcm = self._resampler.resample_chunk(pcm)
+        self._rest = np.concatenate([self._rest, pcm])
+        frame = self._silence.size
+        while self._rest.size >= frame:
+            if self._frames.full():
+                self._frames.get_nowait()
+                self.dropped += 1
+            self._frames.put_nowait(self._rest[:frame])
+            self._rest = self._rest[frame:]
 
     async def next_frame(self) -> Pcm:
         while True:
@@ -117,15 +132,25 @@ class Loudspeaker:
 
     def __init__(self, sample_rate_hz: int) -> None:
         self.sample_rate_hz = sample_rate_hz
+        self.card_rate_hz = sample_rate_hz
         self.dropped_samples = 0
+        self._resampler: soxr.ResampleStream | None = None
         self._lock = threading.Lock()
         self._queue: deque[tuple[str | None, Pcm]] = deque()  # (item id, samples)
         self._queued = 0
         self._played: dict[str | None, int] = {}
 
+    def plays_at(self, card_rate_hz: int) -> None:
+        """Say at which rate the card plays, where that is not the wire's; before anything is queued."""
+        self.card_rate_hz = card_rate_hz
+        self._resampler = _resampler(self.sample_rate_hz, card_rate_hz)
+
     def play(self, item_id: str | None, pcm: Pcm) -> None:
+        """Queue samples of the wire's rate, int16 [n]."""
+        if self._resampler is not None:
+            pcm = self._resampler.resample_chunk(pcm)
         with self._lock:
-            if self._queued + pcm.size > PLAY_LIMIT_S * self.sample_rate_hz:
+            if self._queued + pcm.size > PLAY_LIMIT_S * self.card_rate_hz:
                 self.dropped_samples += pcm.size
                 return
             self._queue.append((item_id, pcm))
@@ -159,12 +184,31 @@ class Loudspeaker:
         with self._lock:
             samples = self._played.get(item_id, 0)
             self._played = {item_id: samples} if samples else {}
-        return samples * 1000 // self.sample_rate_hz
+        return samples * 1000 // self.card_rate_hz
 
     @property
     def queued_ms(self) -> float:
         with self._lock:
-            return self._queued * 1000 / self.sample_rate_hz
+            return self._queued * 1000 / self.card_rate_hz
+
+
+def _resampler(from_hz: int, to_hz: int) -> soxr.ResampleStream | None:
+    return None if from_hz == to_hz else soxr.ResampleStream(from_hz, to_hz, 1, dtype="int16")
+
+
+def card_rate_hz(kind: Literal["input", "output"], device: int | str | None, wire_rate_hz: int) -> int:
+    """The wire's rate where the card can, else one that cards have. Raises `SoundDeviceFailure`."""
+    sounds = portaudio()
+    check = sounds.check_input_settings if kind == "input" else sounds.check_output_settings
+    failure: Exception | None = None
+    for rate in (wire_rate_hz, 48_000, 44_100):
+        try:
+            check(device=device, channels=1, dtype="int16", samplerate=rate)
+        except (sounds.PortAudioError, ValueError) as error:
+            failure = error
+        else:
+            return rate
+    raise SoundDeviceFailure(f"the {kind} device takes none of the usual sample rates: {failure}") from failure
 
 
 @contextmanager
@@ -172,6 +216,8 @@ def sounding(microphone: Microphone, loudspeaker: Loudspeaker, devices: SoundDev
     """Run the card beside the body. Raises `SoundDeviceFailure` where it cannot be opened."""
     sounds = portaudio()
     loop = asyncio.get_running_loop()
+    microphone.records_at(card_rate_hz("input", devices.microphone, microphone.sample_rate_hz))
+    loudspeaker.plays_at(card_rate_hz("output", devices.loudspeaker, loudspeaker.sample_rate_hz))
 
     def heard(block: Any, frames: int, _time: Any, _status: Any) -> None:
         pcm = np.frombuffer(bytes(block), dtype=np.int16)
@@ -182,8 +228,8 @@ def sounding(microphone: Microphone, loudspeaker: Loudspeaker, devices: SoundDev
 
     try:
         recording = sounds.RawInputStream(
-            samplerate=microphone.sample_rate_hz,
-            blocksize=frame_samples(microphone.sample_rate_hz),
+            samplerate=microphone.card_rate_hz,
+            blocksize=frame_samples(microphone.card_rate_hz),
             device=devices.microphone,
             channels=1,
             dtype="int16",
@@ -191,8 +237,8 @@ def sounding(microphone: Microphone, loudspeaker: Loudspeaker, devices: SoundDev
             callback=heard,
         )
         playing = sounds.RawOutputStream(
-            samplerate=loudspeaker.sample_rate_hz,
-            blocksize=frame_samples(loudspeaker.sample_rate_hz),
+            samplerate=loudspeaker.card_rate_hz,
+            blocksize=frame_samples(loudspeaker.card_rate_hz),
             device=devices.loudspeaker,
             channels=1,
             dtype="int16",
