@@ -216,8 +216,8 @@ def validate_session(session: object, param: str = "session") -> SessionPatch | 
 def _translated(error: ValidationError, event: dict[str, Any], prefix: tuple[str, ...] = ()) -> ClientError:
     # The input and the documentation link stay out: the first may be speech, the second is ours alone.
     first = error.errors(include_url=False, include_input=False)[0]
-    param = _path((*prefix, *first["loc"]), event)
     kind = first["type"]
+    param = _path((*prefix, *first["loc"]), event, ends_in_absent=kind == "missing")
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         discriminator = first["ctx"]["discriminator"].strip("'")
         param = f"{param}.{discriminator}" if param else discriminator
@@ -236,15 +236,18 @@ def _complaint(first: ErrorDetails) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _path(location: tuple[int | str, ...], event: object) -> str:
-    """`item.content[0].type`: pydantic's location without the names of union members, which no client knows."""
+def _path(location: tuple[int | str, ...], event: object, *, ends_in_absent: bool) -> str:
+    """`item.content[0].type`: pydantic's location without the names of union members, which no client knows.
+
+    Those are the steps that do not exist in `event`, except for the last one of a field that is absent.
+    """
     path = ""
     here: Any = event
     for position, step in enumerate(location):
         if isinstance(step, int):
             path += f"[{step}]"
             here = here[step] if isinstance(here, list) and step < len(here) else None
-        elif isinstance(here, dict) and (step in here or position == len(location) - 1):
+        elif isinstance(here, dict) and (step in here or (ends_in_absent and position == len(location) - 1)):
             path += f".{step}" if path else step
             here = here.get(step)
     return path[:_MAX_PARAM_CHARS]
