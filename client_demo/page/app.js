@@ -83,9 +83,8 @@ class App {
     this.notices.hide();
     clearInterval(this.serverWatch);
     try {
-      const started = this.sound.start();
+      this.sound.start();
       const microphone = withMicrophone ? await openMicrophone() : null;
-      await started;
       if (microphone) this.sound.useMicrophone(microphone);
       this.conversation = new Conversation();
       this.measure.forget();
@@ -132,7 +131,7 @@ class App {
       if (!reply?.ok) return;
       clearInterval(this.serverWatch);
       this.notices.hide("unreachable");
-      this.view.announce("The server is back.");
+      this.notices.show("server_back");
     }, SERVER_POLL_MS);
   }
 

@@ -56,16 +56,25 @@ export class Sound {
     this.clockOffsetMs = Infinity;
   }
 
-  /** Call from a click: browsers start audio only then. Never rejects: without meters the talk still works. */
-  async start() {
-    this.context ??= new AudioContext({ latencyHint: "interactive" });
-    this.ready ??= this.context.audioWorklet.addModule("/page/meter_worklet.js");
+  /**
+   * Call from a click: browsers start audio only then. Nothing waits for it and nothing fails with it: without meters
+   * (no sound hardware, no worklets in an insecure page) the talk still works.
+   */
+  start() {
     try {
-      await this.context.resume();
-      await this.ready;
+      this.context ??= new AudioContext({ latencyHint: "interactive" });
+      this.ready ??= this.context.audioWorklet.addModule("/page/meter_worklet.js");
+      this.ready.catch((error) => this.#withoutMeters(error));
+      this.context.resume().catch((error) => this.#withoutMeters(error));
     } catch (error) {
-      console.warn("no level meters:", error);
+      this.#withoutMeters(error);
     }
+  }
+
+  /** @param {unknown} error */
+  #withoutMeters(error) {
+    console.warn("no level meters:", error);
+    this.ready = null;
   }
 
   /** @param {MediaStream} stream */

@@ -46,10 +46,10 @@ export function exampleTurn() {
 function murmur(fromMs, toMs, seed) {
   const levels = [];
   for (let ms = fromMs; ms < toMs; ms += 20) {
-    const syllable = Math.abs(Math.sin(ms / 97 + seed)) * 0.6 + Math.abs(Math.sin(ms / 41 + seed * 2)) * 0.4;
-    const phrase = 0.55 + 0.45 * Math.sin(ms / 430 + seed);
-    const edge = Math.min(1, (ms - fromMs) / 80, (toMs - ms) / 140);
-    levels.push({ ms, db: -58 + 46 * Math.max(0, syllable * phrase * edge + 0.12 * edge) });
+    const syllable = Math.abs(Math.sin(ms / 97 + seed)) * 0.65 + Math.abs(Math.sin(ms / 41 + seed * 2)) * 0.35;
+    const phrase = 0.8 + 0.2 * Math.sin(ms / 330 + seed);
+    const edge = Math.min(1, (ms - fromMs) / 60, (toMs - ms) / 140);
+    levels.push({ ms, db: -50 + 44 * (0.3 + 0.7 * syllable) * phrase * Math.max(0, edge) });
   }
   return levels;
 }

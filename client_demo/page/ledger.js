@@ -11,16 +11,16 @@ import { el, setText } from "./dom.js";
 
 /** In the order of the way of the data: wire name, plain words. */
 const STAGES = /** @type {const} */ ([
-  ["arrival", "audio on its way in"],
-  ["endpoint_wait", "making sure you had finished"],
-  ["encode", "hearing the last chunk"],
-  ["prefill", "laying out the context"],
-  ["thought", "thinking left to do"],
-  ["first_clause", "wording the first clause"],
-  ["first_audio", "giving it a voice"],
+  ["arrival", "way in"],
+  ["endpoint_wait", "is your turn over?"],
+  ["encode", "hearing the rest"],
+  ["prefill", "laying the context"],
+  ["thought", "thinking left"],
+  ["first_clause", "wording the start"],
+  ["first_audio", "giving it voice"],
   ["hold", "held back, ready"],
   ["pacing", "waiting for the beat"],
-  ["client", "on its way to your ear"],
+  ["client", "way to your ear"],
 ]);
 
 /**
@@ -74,8 +74,8 @@ export class LedgerChart {
     const thinking = turn.ledger?.thinking ?? {};
     const fromTurnEnd = turn.ledger?.ttfp_eot_ms;
     /** @type {[string, string, string][]} */
-    const figures = [[ms(ledger.totalMs), "TTFP from your last sound", ledger.measuredMs === null ? "by the server" : "measured here"]];
-    if (typeof fromTurnEnd === "number") figures.push([ms(fromTurnEnd), "TTFP from the end of the turn", "by the server"]);
+    const figures = [[ms(ledger.totalMs), turn.kind === "voice" ? "TTFP from your last sound" : "TTFP from sending", ledger.measuredMs === null ? "by the server" : "measured here"]];
+    if (turn.kind === "voice" && typeof fromTurnEnd === "number") figures.push([ms(fromTurnEnd), "TTFP from the end of the turn", "by the server"]);
     if (turn.kind === "voice") {
       figures.push([`${turn.wordsBeforeEnd}`, "words noted while you spoke", `of ${turn.transcript ? turn.transcript.split(/\s+/).length : "?"}`]);
       const early = thinking.tokens_before_turn_end;

@@ -76,8 +76,8 @@ export class LevelTrack {
   }
 }
 
-/** How loud it looks, 0..1: -60 dBFS is nothing, -6 dBFS is full. @param {number} db */
+/** How loud it looks, 0..1: -52 dBFS is nothing, -6 dBFS is full. @param {number} db */
 export function loudness(db) {
-  const share = Math.max(0, Math.min(1, (db + 60) / 54));
-  return share ** 1.4;
+  const share = Math.max(0, Math.min(1, (db + 52) / 46));
+  return share ** 1.7;
 }

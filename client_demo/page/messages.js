@@ -54,6 +54,11 @@ const MESSAGES = {
     text: "Is “forethought serve” running, on this address and port? This page keeps looking and will tell you when it is back.",
     actions: ["retry"],
   },
+  server_back: {
+    title: "The server is back",
+    text: "Calls can be made again.",
+    actions: ["retry"],
+  },
   timeout: {
     title: "The server took too long",
     text: "It is there, but did not take the call within 10 seconds. It may still be loading its model, or be very busy.",

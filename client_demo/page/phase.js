@@ -31,7 +31,7 @@ export function wordsOf(phase, mode, hasMicrophone) {
     case "connecting":
       return { title: "Connecting", hint: "Asking for the microphone and making the call." };
     case "ready":
-      if (!hasMicrophone) return { title: "Connected, without a microphone", hint: "Type your question; the answer is spoken." };
+      if (!hasMicrophone) return { title: "Ready to type", hint: "No microphone in this call; the answers are still spoken." };
       return { title: "Ready", hint: hold ? "Hold the button or the space bar, and speak." : "Just speak." };
     case "muted":
       return { title: "Microphone off", hint: "Press the microphone to be heard again." };

@@ -19,6 +19,7 @@ const AXIS_HEIGHT = 22;
 const LANE_GAP = 8;
 const BAR_PITCH = 4;
 const CHIP_GAP = 6;
+const LEVEL_MS = 20;
 /** Below this the words of a second do not fit over it: the axis scrolls instead. */
 const LEAST_PX_PER_SECOND = 92;
 /** A young turn is drawn on this much room, so that its first second does not fill the page. */
@@ -198,7 +199,7 @@ function marksOf(turn) {
     const waited = turn.committedMs === null ? "" : ` +${Math.max(0, Math.round(turn.firstAudioMs - turn.committedMs))} ms`;
     add("first", turn.firstAudioMs, `first sound${waited}`, "first", "first packet of the answer, counted from the end of the turn");
   }
-  if (turn.status === "interrupted" && turn.endMs !== null) add("cut", turn.endMs, "interrupted", "cut");
+  if (turn.status === "interrupted" && turn.endMs !== null) add("cut", turn.endMs, "interrupted", "cut-in");
   return marks.sort((a, b) => a.ms - b.ms);
 }
 
@@ -228,7 +229,7 @@ function axis(scale, zeroMs, waveTop, axisTop) {
   /** @type {SVGElement[]} */
   const drawn = [svg("line", { class: "baseline", x1: 0, x2: scale.width, y1: middle, y2: middle })];
   const pxPerMs = scale.width / (scale.to - scale.from);
-  const stepMs = [250, 500, 1000, 2000, 5000].find((step) => step * pxPerMs >= 64) ?? 10_000;
+  const stepMs = [500, 1000, 2000, 5000].find((step) => step * pxPerMs >= 84) ?? 10_000;
   for (let ms = 0; zeroMs + ms <= scale.to; ms += stepMs) {
     const x = scale.x(zeroMs + ms);
     drawn.push(svg("line", { class: "gridline", x1: x, x2: x, y1: waveTop, y2: axisTop }));
@@ -243,8 +244,11 @@ function wavePath(levels, scale, middle) {
   const bars = new Map();
   for (const { ms, db } of levels) {
     if (ms < scale.from || ms > scale.to) continue;
-    const bar = Math.floor(scale.x(ms) / BAR_PITCH);
-    bars.set(bar, Math.max(bars.get(bar) ?? 0, loudness(db)));
+    // A level covers the 20 ms before its time, which is several bars when the axis is wide.
+    const last = Math.floor(scale.x(ms) / BAR_PITCH);
+    for (let bar = Math.min(last, Math.ceil(scale.x(ms - LEVEL_MS) / BAR_PITCH)); bar <= last; bar++) {
+      bars.set(bar, Math.max(bars.get(bar) ?? 0, loudness(db)));
+    }
   }
   let path = "";
   for (const [bar, loud] of bars) {

@@ -78,7 +78,7 @@ export class TurnCard {
     const interrupted = turn.status === "interrupted";
     setText(answer.heard, turn.answer.slice(0, current));
     setText(answer.current, turn.answer.slice(current, cut));
-    setText(answer.unheard, turn.answer.slice(cut));
+    setText(answer.unheard, interrupted ? turn.answer.slice(cut).trimStart() : turn.answer.slice(cut));
     setText(answer.failure, turn.status === "failed" ? turn.failure || "This turn got no answer." : "");
     answer.cut.hidden = !interrupted;
     answer.root.classList.toggle("cut-off", interrupted);

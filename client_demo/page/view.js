@@ -17,6 +17,8 @@ import { TurnCard } from "./turn_card.js";
 const AXIS_EVERY_MS = 70;
 /** How long after its end a turn is drawn on: its last levels and its ledger are still coming. */
 const AFTERGLOW_MS = 600;
+const ROOM_ABOVE_PX = 14;
+const SCROLLED_AWAY_PX = 120;
 
 /** @typedef {object} Shown what the view reads of the app
  * @property {Phase} phase
@@ -41,6 +43,16 @@ export class View {
     /** @type {Set<string>} */
     this.dirty = new Set();
     this.drawnAtMs = 0;
+    /** @type {TurnCard | null} */
+    this.followed = null;
+    this.follows = true;
+    this.followedTo = 0;
+    // Only a visitor's own scrolling counts: the page also moves when a ledger folds.
+    for (const own of ["wheel", "touchmove", "keyup"]) {
+      window.addEventListener(own, () => {
+        this.follows = document.documentElement.scrollTop > this.followedTo - SCROLLED_AWAY_PX;
+      }, { passive: true });
+    }
     /** @type {Phase | ""} */
     this.announced = "";
     this.welcome = byId("welcome");
@@ -66,6 +78,9 @@ export class View {
 
   newConversation() {
     this.cards.clear();
+    this.followed = null;
+    this.follows = true;
+    this.followedTo = 0;
     this.turns.replaceChildren();
   }
 
@@ -93,11 +108,11 @@ export class View {
     }
     if (this.cards.has(turn.id)) return;
     for (const card of this.cards.values()) card.fold();
-    const stick = this.#atBottom();
     const card = new TurnCard(turn, { onExport: () => this.#save(turn) });
     this.cards.set(turn.id, card);
     this.turns.append(card.root);
-    if (stick) this.#scrollDown();
+    this.followed = card;
+    this.#follow();
   }
 
   /** @param {Turn} turn */
@@ -117,7 +132,6 @@ export class View {
     if (pageMs - this.drawnAtMs < AXIS_EVERY_MS) return;
     this.drawnAtMs = pageMs;
     const { conversation, measure, clock, nowMs, settings } = this.app;
-    const stick = this.#atBottom();
     for (const turn of conversation.turns) {
       const card = this.cards.get(turn.id);
       if (card === undefined) continue;
@@ -128,7 +142,7 @@ export class View {
       if (!living) measure.freeze({ turns: [turn] }, clock);
       else this.dirty.add(turn.id);
     }
-    if (stick && this.dirty.size > 0) this.#scrollDown();
+    if (this.dirty.size > 0) this.#follow();
   }
 
   #drawDock() {
@@ -156,13 +170,14 @@ export class View {
     byId("dock").style.setProperty("--out", loudness(sound.output.nowDb).toFixed(3));
   }
 
-  #atBottom() {
+  /** Keep the newest turn in sight, its time axis before its ledger, unless the visitor scrolled up to read. */
+  #follow() {
+    if (!this.follows || this.followed === null) return;
     const page = document.documentElement;
-    return page.scrollHeight - page.clientHeight - page.scrollTop < 160;
-  }
-
-  #scrollDown() {
-    document.documentElement.scrollTop = document.documentElement.scrollHeight;
+    const bottom = page.scrollHeight - page.clientHeight;
+    const top = this.followed.root.getBoundingClientRect().top + page.scrollTop - ROOM_ABOVE_PX;
+    this.followedTo = Math.max(0, Math.min(bottom, top));
+    if (Math.abs(page.scrollTop - this.followedTo) > 1) page.scrollTop = this.followedTo;
   }
 }
 
