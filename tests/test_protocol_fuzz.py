@@ -257,16 +257,23 @@ class Talk(RuleBasedStateMachine):
     def buffer(self, event: str) -> None:
         self.client(event)
 
-    @rule(pick=st.integers(0, 9), name=st.sampled_from(["", "a", "b", "root"]), kind=st.integers(0, 3))
-    def create_item(self, pick: int, name: str, kind: int) -> None:
-        part = {"type": "output_text" if kind == 1 else "input_text", "text": "x" * (kind != 3)}
-        item: dict[str, Any] = {"type": "message", "role": ["user", "assistant", "system", "user"][kind]}
-        item["content"] = [part]
-        if name:
-            item["id"] = name
-        previous = {"previous_item_id": "root" if pick == 9 else self.some_item(pick)} if pick > 4 else {}
+    @rule(where=st.sampled_from(["end", "root", "first", "any"]), name=st.sampled_from(["", "a", "b", "root"]))
+    def create_item(self, where: str, name: str) -> None:
+        self.put_item(where, {"id": name} if name else {}, "text")
+
+    @precondition(lambda self: self.order.chain)
+    @rule(where=st.sampled_from(["root", "first"]), role=st.sampled_from(["user", "assistant", "system"]))
+    def create_item_inside(self, where: str, role: str) -> None:
+        self.put_item(where, {"role": role}, "" if role == "user" else "text")
+
+    def put_item(self, where: str, item: dict[str, Any], text: str) -> None:
+        role = item.get("role", "user")
+        part = {"type": "output_text" if role == "assistant" else "input_text", "text": text}
+        places = {"root": "root", "first": self.some_item(0), "any": self.some_item(3)}
+        previous = {"previous_item_id": places[where]} if where in places else {}
         before = self.it.item_ids
-        self.client("conversation.item.create", item=item, **previous)
+        whole = {"type": "message", "role": role, "content": [part], **item}
+        self.client("conversation.item.create", item=whole, **previous)
         after = self.it.item_ids
         if len(after) > len(before):  # it was taken, and stands where it was asked for
             [new] = set(after) - set(before)
