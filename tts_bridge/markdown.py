@@ -17,6 +17,7 @@ _NUMBERED = re.compile(r"^(\s*)\(?(\d{1,2}|[a-zA-Z])[.)]\s+(?=\S)", re.MULTILINE
 _QUOTE = re.compile(r"^\s*(?:>\s?)+", re.MULTILINE)
 _RULE = re.compile(r"^\s*(?:[-*_=]\s*){3,}$", re.MULTILINE)
 _TABLE_RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$", re.MULTILINE)
+_TABLE_EDGE = re.compile(r"^\s*\|\s*|\s*\|\s*$", re.MULTILINE)
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,80}>")
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&nbsp;": " ", "&#39;": "'"}
@@ -43,7 +44,7 @@ def plain(text: str) -> str:
     text = _TAG.sub(" ", text)
     text = _LINK.sub(r"\1", _IMAGE.sub(r"\1", text))
     text = _HALF_LINK.sub("", text)
-    text = _RULE.sub("", _TABLE_RULE.sub("", text))
+    text = _TABLE_EDGE.sub("", _RULE.sub("", _TABLE_RULE.sub("", text)))
     text = _QUOTE.sub("", text)
     text = _TASK.sub(r"\1", text)
     text = _BULLET.sub("", _HEADING.sub("", text))
