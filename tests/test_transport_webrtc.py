@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import re
 import threading
 from dataclasses import dataclass
 
@@ -199,6 +200,20 @@ async def test_a_peer_that_never_connects_is_given_up() -> None:
     await link.close(1000, "test over")
     await client.connection.close()
     assert await leaked_tasks() == []
+
+
+async def test_a_browser_that_hides_its_address_connects_without_waiting() -> None:
+    client = Client(noise(1.0))
+    hidden = re.sub(
+        r"(a=candidate:\S+ \d udp \d+) \S+ ", r"\1 0a1b2c3d-0000-4000-8000-000000000000.local ", await client.offer()
+    )
+    assert ".local" in hidden
+    async with asyncio.timeout(0.8):  # a look-up by mDNS would take a second
+        sdp, link = await answer(hidden)
+    await client.accept(sdp)
+    assert await listen(link, 0.1)
+    await client.connection.close()
+    await link.close(1000, "test over")
 
 
 async def test_events_to_a_client_without_a_channel_are_bounded() -> None:

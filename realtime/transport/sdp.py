@@ -15,6 +15,7 @@ MAX_MEDIA_SECTIONS = 4
 MAX_CANDIDATES = 64
 
 _MEDIA = re.compile(r"^m=[a-z]+ \d{1,5} [A-Za-z/]+( \S+)+$")
+_HIDDEN = re.compile(r"^a=candidate:\S+ \d+ \S+ \d+ \S+\.local ")
 _OPUS = re.compile(r"^a=rtpmap:\d+ opus/48000", re.IGNORECASE | re.MULTILINE)
 
 
@@ -38,6 +39,17 @@ def check_offer(sdp: str) -> None:
         raise _invalid("the offer does not have Opus among its audio codecs")
     if not any(line.startswith("a=fingerprint:") for line in lines):
         raise _invalid("the offer has no DTLS fingerprint")
+
+
+def without_hidden_candidates(sdp: str) -> str:
+    """The offer without mDNS candidates and without its claim that there will be no others.
+
+    Browsers hide their addresses behind names in `.local` until the microphone is allowed. aioice asks the network for
+    each, waits a second for an answer that seldom comes, and gives up where no other candidate is left. The browser's
+    own checks tell its address at once (a peer-reflexive candidate, RFC 8445 section 7.3.1.3).
+    """
+    lines = sdp.splitlines()
+    return "".join(f"{line}\r\n" for line in lines if not _HIDDEN.match(line) and line != "a=end-of-candidates")
 
 
 def _invalid(message: str) -> ClientError:

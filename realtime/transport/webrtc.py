@@ -31,7 +31,7 @@ from realtime.transport.link import Gone, Incoming, PlayoutFrameLike
 from realtime.transport.opus import RATE_HZ, OpusDecoder
 from realtime.transport.playout_track import PlayoutTrack
 from realtime.transport.resampler import Resampler
-from realtime.transport.sdp import check_offer
+from realtime.transport.sdp import check_offer, without_hidden_candidates
 
 log = structlog.get_logger(__name__)
 
@@ -301,7 +301,8 @@ async def answer(
     link = WebRtcLink(connection, options, clock or MonotonicClock(), peer)
     try:
         async with asyncio.timeout(options.negotiate_s):
-            await connection.setRemoteDescription(RTCSessionDescription(sdp=offer_sdp, type="offer"))
+            offer = RTCSessionDescription(sdp=without_hidden_candidates(offer_sdp), type="offer")
+            await connection.setRemoteDescription(offer)
             _wire_audio(link)
             await connection.setLocalDescription(await connection.createAnswer())
     except _OFFER_FAULTS as fault:
