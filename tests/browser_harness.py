@@ -27,11 +27,13 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "models" / "seed" / "samples"
 PAGE_FOLDER = ROOT / "client_demo" / "page"
 SAMPLE_RATE_HZ = 16_000
+MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 # Loading the model takes the engine some seconds on a busy machine; a hung start must still end the test.
 START_LIMIT_S = 60.0
@@ -134,11 +136,7 @@ def forethought_server(log: Path) -> Iterator[RunningServer]:
 
 
 class _PageOnly(http.server.BaseHTTPRequestHandler):
-    """`/` and `/page/*` as the server maps them; every call is refused with the body and status set on the server."""
-
-    types = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-    calls_status = 503
-    calls_body = b'{"error": {"message": "4 of 4 sessions are taken."}}'
+    """`/` and `/page/*` as the server maps them; every call is refused, as a full server does."""
 
     def do_GET(self) -> None:
         name = "index.html" if self.path == "/" else self.path.removeprefix("/page/")
@@ -146,11 +144,11 @@ class _PageOnly(http.server.BaseHTTPRequestHandler):
         if "/" in name or not file.is_file():
             self._reply(404, "text/plain", b"")
         else:
-            self._reply(200, self.types[file.suffix], file.read_bytes())
+            self._reply(200, MEDIA_TYPES[file.suffix], file.read_bytes())
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self._reply(self.calls_status, "application/json", self.calls_body)
+        self._reply(503, "application/json", b'{"error": {"message": "4 of 4 sessions are taken."}}')
 
     def _reply(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
@@ -198,7 +196,8 @@ class Visit:
     def wait_for_turn(self, number: int, status: str, limit_s: float) -> dict[str, Any]:
         """The turn of this number (from 1), once it has this status and is quiet."""
         self.wait_for(
-            f"forethought.turns.some((t) => t.number === {number} && t.status === {json.dumps(status)} && t.end_ms !== null)",
+            f"forethought.turns.some((turn) => turn.number === {number}"
+            f" && turn.status === {json.dumps(status)} && turn.end_ms !== null)",
             limit_s,
         )
         return self.turns[number - 1]
@@ -206,10 +205,9 @@ class Visit:
     def wait_for(self, expression: str, limit_s: float) -> None:
         try:
             self.page.wait_for_function(expression, timeout=limit_s * 1000, polling=50)
-        except Exception as error:
-            raise AssertionError(
-                f"not within {limit_s:g} s: {expression}\nstate {self.state}, turns {self.turns}"
-            ) from error
+        except PlaywrightTimeout as error:
+            seen = f"state {self.state}, turns {self.turns}"
+            raise AssertionError(f"not within {limit_s:g} s: {expression}\n{seen}") from error
 
 
 @dataclass

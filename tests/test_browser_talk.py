@@ -136,9 +136,8 @@ def test_hold_to_talk_answers_when_the_space_bar_is_let_go(server: RunningServer
         visit.page.evaluate("document.activeElement.blur()")
         visit.page.keyboard.down("Space")
         visit.page.wait_for_timeout((LEAD_S + 2.6) * 1000)
-        assert not any(
-            event["event"]["type"] == "response.created" for event in visit.page.evaluate("forethought.events")
-        )
+        answered = "forethought.events.some(({ event }) => event.type === 'response.created')"
+        assert not visit.page.evaluate(answered), "nothing is answered while the bar is held"
         visit.page.keyboard.up("Space")
         turn = visit.wait_for_turn(1, "done", TURN_LIMIT_S)
         assert_right_answer(turn, MULTIPLY)

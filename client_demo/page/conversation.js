@@ -44,6 +44,7 @@ export class Turn {
     this.heard = "";
     this.answerIsFinal = false;
     this.playing = false;
+    this.playedOut = false;
     /** Where the answer's first packet came. @type {number | null} */
     this.firstAudioMs = null;
     /** @type {number | null} */
@@ -223,6 +224,7 @@ const HANDLERS = {
     const turn = c.ofResponse(e);
     if (turn === null) return null;
     turn.playing = false;
+    turn.playedOut = true;
     turn.endMs = nowMs;
     if (turn.status === "done") turn.heard = turn.answer;
     return turn;
@@ -353,9 +355,9 @@ function onResponseDone(conversation, event, nowMs) {
     turn.endMs = nowMs;
   } else if (turn.status !== "interrupted") {
     turn.status = "done";
-    if (!turn.playing) turn.endMs = nowMs;
+    if (!turn.playing) turn.endMs ??= nowMs;
     // Text answers are read, not heard.
-    if (said?.text !== undefined) turn.heard = turn.answer;
+    if (turn.playedOut || said?.text !== undefined) turn.heard = turn.answer;
   }
   return turn;
 }

@@ -52,10 +52,11 @@ export class TurnCard {
    */
   draw(sounds, nowMs, showThoughts) {
     const turn = this.turn;
-    this.root.dataset.status = turn.status;
+    const status = turn.playing && turn.status === "done" ? "speaking" : turn.status;
+    this.root.dataset.status = status;
     this.root.dataset.turn = turn.id;
     this.root.classList.toggle("without-thoughts", !showThoughts);
-    setText(this.badge, STATUS_WORDS[turn.status]);
+    setText(this.badge, STATUS_WORDS[status]);
     setText(this.words, turn.words || (turn.isOver ? "(no words)" : "…"));
     this.words.classList.toggle("provisional", !turn.transcriptIsFinal);
     this.words.classList.toggle("empty", !turn.words);
