@@ -98,9 +98,7 @@ class EspeakVoice:
                     process.kill()
                 await process.wait()
         if status:
-            raise VoiceUnavailable(
-                f"espeak-ng ended with status {status}: is {self._speaker!r} a voice?", voice=self.name
-            )
+            raise VoiceUnavailable(f"espeak-ng ended with status {status}", voice=self.name)
         return blob
 
     async def _exchange(self, process: asyncio.subprocess.Process, text: str) -> bytes:
