@@ -131,8 +131,7 @@ class Talk:
 
     async def _silence(self, *, cancel: bool) -> None:
         """Stop the answer: the server stops by itself when it hears speech, and is told (`cancel`) when it is a key."""
-        sounding_now = time.monotonic_ns() < self._sounds_until_ns and self._loud.queued_ms > 0
-        if not sounding_now:
+        if time.monotonic_ns() >= self._sounds_until_ns:
             return
         played_ms = self._loud.played_ms(self._item)
         self._loud.flush()

@@ -25,6 +25,8 @@ from client_demo.speech_gate import Pcm, level_dbfs
 CAPTURE_LIMIT_FRAMES = 50
 # Answers of servers that send faster than they speak; what is beyond two minutes is dropped, newest first.
 PLAY_LIMIT_S = 120
+# What the card holds beyond our reach when an answer is cut short. Less than this and a busy machine clicks.
+PLAY_LATENCY_S = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,7 @@ def sounding(microphone: Microphone, loudspeaker: Loudspeaker, devices: SoundDev
             device=devices.loudspeaker,
             channels=1,
             dtype="int16",
-            latency="low",
+            latency=PLAY_LATENCY_S,
             callback=wanted,
         )
         with recording, playing:

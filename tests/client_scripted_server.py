@@ -127,10 +127,10 @@ class Agent:
             await self.send(
                 "forethought.note", item_id=self.item, turn=self.turn, delta="word ", tokens=1, audio_ms=self.ms()
             )
-        assert self.voiced_end is not None or not self.in_turn
-        if self.in_turn and not self.manual and self.voiced_end is not None:
-            if (self.samples - self.voiced_end[0]) * 1000 / self.rate >= self.script.silence_ms:
-                await self._commit()
+        if not self.in_turn or self.manual or self.voiced_end is None:
+            return
+        if (self.samples - self.voiced_end[0]) * 1000 / self.rate >= self.script.silence_ms:
+            await self._commit()
 
     def ms(self, sample: int | None = None) -> float:
         return (self.samples if sample is None else sample) * 1000 / self.rate
@@ -398,7 +398,7 @@ async def scripted_server(script: Script | None = None) -> AsyncIterator[Scripte
     runner = uvicorn.Server(config)
     runner.install_signal_handlers = lambda: None  # type: ignore[attr-defined,method-assign]
     task = asyncio.create_task(runner._serve(sockets=[listener]))
-    while not runner.started:
+    while not runner.started:  # noqa: ASYNC110  uvicorn offers no event for it
         await asyncio.sleep(0.01)
     try:
         yield server

@@ -33,7 +33,7 @@ class App {
     this.conversation = new Conversation();
     this.clock = new SessionClock(performance.now());
     this.wire = new Wire({
-      onEvent: (event) => this.#onEvent(event),
+      onEvent: (/** @type {any} */ event) => this.#onEvent(event),
       onAudio: async (stream) => (await this.sound.play(stream)) || this.notices.show("sound_blocked"),
       onLost: (failure) => this.#hangUp(failure),
     });
