@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,3 +126,13 @@ def test_no_digit_and_no_markup_is_ever_left(text: str) -> None:
     assert not any(char.isdecimal() for char in said)
     assert not set(said) & set("*`#[]{}|_~^<>=\n\t")
     assert said == said.strip() and "  " not in said
+
+
+@pytest.mark.parametrize("unit", ["\n", " ", "\n- ", "$1", "1-", "1,", "[", "a.", "| ", "http://", "*", "\r\n"])
+def test_no_text_takes_long(unit: str) -> None:
+    """A clause of at most 300 characters is put in words on the event loop: a few milliseconds at the worst."""
+    text = (unit * 300)[:300]
+    spoken(text)
+    before = time.process_time()
+    spoken(text)
+    assert time.process_time() - before < 0.05

@@ -12,6 +12,7 @@ from tts_bridge.numerals import MONTHS, cardinal, clock, date, decade, digits, f
 
 Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
+_DIGIT = re.compile(r"\d")
 _N = r"\d+(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+"  # 1,234.5 · .5 · 12
 _MONTH_OF = {name[:3].lower(): index + 1 for index, name in enumerate(MONTHS)}
 _MONTH = r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"  # noqa: E501
@@ -230,6 +231,8 @@ _RULES: list[Rule] = [
 
 def say_quantities(text: str) -> str:
     """`text` with everything that holds a digit in words. No ASCII digit is left."""
+    if not _DIGIT.search(text):
+        return text
     for pattern, say in _RULES:
         text = pattern.sub(say, text)
     return text
