@@ -104,7 +104,7 @@ def test_the_settings_are_kept_and_the_keyboard_reaches_them(browser: Chromium, 
     assert not visit.page.locator("#settings").is_visible()
     assert visit.page.locator("#example .chip-thought").first.is_hidden()
     visit.page.reload()
-    visit.page.wait_for_function("window.forethought !== undefined")
+    visit.wait_for("window.forethought !== undefined", 10)
     assert visit.page.input_value("#effort") == "low"
     assert not visit.page.is_checked("#show-thoughts")
 

@@ -69,7 +69,7 @@ class App {
     byId("talk").addEventListener("click", () => this.#onTalk());
     byId("hang-up").addEventListener("click", () => this.#hangUp(null));
     byId("stop").addEventListener("click", () => this.#stopAnswer());
-    byId("type").addEventListener("submit", (event) => {
+    byId("type").addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       void this.#typeTurn(byId("typed"));
     });
