@@ -1,13 +1,15 @@
 """How soon and how wrongly turns end, on recordings; and what the detectors cost. Prints docs/turns.md's tables.
 
-python -m benchmarks.turns          (from the repository's root; one to two minutes on two cores)
+python -m benchmarks.turns          (from the repository's root; about a minute on an idle machine)
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +20,16 @@ from realtime.turns.detectors import EndpointDetector, VoiceDetector, WebRtcVoic
 from realtime.turns.listener import FRAME_SAMPLES, as_float32
 from realtime.turns.logmel import front_padded, log_mel
 from realtime.turns.offline import decisions_of
-from tests.turns_material import MODELS, SETS, Pcm16, load, natural_pauses, quiet, with_pauses
+from realtime.turns.policy import Patience
+from tests.turns_material import HUMAN, MODELS, SETS, Pcm16, load, natural_pauses, quiet, quietest_places, with_pauses
 
 TAIL_MS = 2_500
 PAUSES_MS = (300, 500, 700)
 POLICIES = {
+    "end-of-turn model alone, acted on at 240 ms": replace(
+        TurnPolicy.semantic_vad(), patience=Patience(agreement_ms=240, mind_ms=320, endpoint_ms=240, ceiling_ms=900)
+    ),
     "semantic_vad, end-of-turn model alone": TurnPolicy.semantic_vad(),
-    "semantic_vad high, end-of-turn model alone": TurnPolicy.semantic_vad("high"),
     "server_vad 500 ms": TurnPolicy.server_vad(),
 }
 
@@ -32,7 +37,7 @@ POLICIES = {
 def main() -> None:
     voice = VoiceDetector.load(MODELS / "vad")
     endpoint = EndpointDetector.load(MODELS / "endpoint")
-    print(f"Machine: {processor()}, Python {platform.python_version()}\n")
+    print(f"Machine: {processor()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")
     report_verdicts(voice, endpoint)
     report_pauses(voice, endpoint)
     report_costs(voice, endpoint)
@@ -79,7 +84,7 @@ def report_verdicts(voice: VoiceDetector, endpoint: EndpointDetector) -> None:
 
 
 def report_pauses(voice: VoiceDetector, endpoint: EndpointDetector) -> None:
-    """Natural inner pauses made longer: how many of them end the turn (cut-ins)."""
+    """Inner pauses: natural ones made longer (synthetic), new ones at the quietest places (human). How many cut in?"""
     print("| policy | voices | inner pause ms | pauses | cut-ins | endpoint wait ms p50 | p90 |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for policy_name, policy in POLICIES.items():
@@ -107,7 +112,7 @@ def report_row(
     cut_ins = 0
     waits: list[int] = []
     for path in (p for set_name, paths in SETS.items() if voices in set_name for p in paths):
-        pcm, count, speech_end = paused(load(path), voice, pause_ms)
+        pcm, count, speech_end = paused(path, voice, pause_ms)
         mind = oracle(speech_end) if with_mind else None
         ends = turns_of(decisions_of(pcm, policy, voice, endpoint=endpoint, mind=mind))
         pauses += count
@@ -118,13 +123,15 @@ def report_row(
     print(f"| {name} | {pause_ms} | {pauses} | {share} | {p50:.0f} | {p90:.0f} |")
 
 
-def paused(pcm: Pcm16, voice: VoiceDetector, pause_ms: int) -> tuple[Pcm16, int, int]:
-    """`pcm` with its pauses inside the speech made longer and silence behind; how many; where its speech ends."""
+def paused(path: Path, voice: VoiceDetector, pause_ms: int) -> tuple[Pcm16, int, int]:
+    """The recording with pauses inside its speech and silence behind; how many pauses; where its speech ends."""
+    pcm = load(path)
     tail = quiet(pcm, TAIL_MS)
     patient = TurnPolicy.server_vad(silence_duration_ms=2_000)
     plain = decisions_of(np.concatenate([pcm, tail]), patient, voice)
     speech_sample = next(d.speech_sample for d in plain if isinstance(d, TurnStarted))
-    inner = natural_pauses(pcm, speech_sample, turns_of(plain)[-1].speech_end_sample)
+    places = quietest_places if path in HUMAN else natural_pauses
+    inner = places(pcm, speech_sample, turns_of(plain)[-1].speech_end_sample)
     longer = np.concatenate([with_pauses(pcm, inner, pause_ms), tail])
     return longer, len(inner), turns_of(decisions_of(longer, patient, voice))[-1].speech_end_sample
 
@@ -138,7 +145,7 @@ def report_costs(voice: VoiceDetector, endpoint: EndpointDetector) -> None:
     window = front_padded(as_float32(np.concatenate([load(p) for p in SETS["seed samples (synthetic)"][:3]])))
     frame = window[:FRAME_SAMPLES].copy()
     webrtc = WebRtcVoiceDetector()
-    print("| work, one thread | p50 ms | p95 ms | share of real time |\n| --- | --- | --- | --- |")
+    print("| work, one thread | CPU ms | p50 ms | p95 ms | share of real time |\n| --- | --- | --- | --- | --- |")
     rows: list[tuple[str, Callable[[], object], int, float]] = [
         ("Silero, one 32 ms frame", lambda: voice.probability(frame), 500, 32.0),
         ("webrtcvad, one 32 ms frame", lambda: webrtc.probability(frame), 500, 32.0),
@@ -146,19 +153,21 @@ def report_costs(voice: VoiceDetector, endpoint: EndpointDetector) -> None:
         ("of which log-mel", lambda: log_mel(window), 40, 0.0),
     ]
     for name, work, times, period_ms in rows:
-        p50, p95 = timed(work, times)
-        print(f"| {name} | {p50:.3f} | {p95:.3f} | {f'{100 * p50 / period_ms:.2f} %' if period_ms else 'per pause'} |")
+        cpu, p50, p95 = timed(work, times)
+        share = f"{100 * cpu / period_ms:.2f} %" if period_ms else "per pause"
+        print(f"| {name} | {cpu:.3f} | {p50:.3f} | {p95:.3f} | {share} |")
 
 
-def timed(work: Callable[[], object], times: int) -> tuple[float, float]:
+def timed(work: Callable[[], object], times: int) -> tuple[float, float, float]:
+    """Median CPU time of this thread (what is left when nobody else is on the core), then wall time p50 and p95, ms."""
     work()
-    taken_ms = []
+    cpu_ms, wall_ms = [], []
     for _ in range(times):
-        start_ns = time.perf_counter_ns()
+        wall_start_ns, cpu_start_ns = time.perf_counter_ns(), time.thread_time_ns()
         work()
-        taken_ms.append((time.perf_counter_ns() - start_ns) / 1e6)
-    p50, p95 = np.percentile(taken_ms, [50, 95])
-    return float(p50), float(p95)
+        cpu_ms.append((time.thread_time_ns() - cpu_start_ns) / 1e6)
+        wall_ms.append((time.perf_counter_ns() - wall_start_ns) / 1e6)
+    return float(np.median(cpu_ms)), float(np.median(wall_ms)), float(np.percentile(wall_ms, 95))
 
 
 if __name__ == "__main__":

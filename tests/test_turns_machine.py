@@ -130,6 +130,7 @@ def test_a_late_vote_commits_at_once_when_the_silence_is_long_enough() -> None:
 def test_voice_that_returns_revokes_and_the_next_silence_is_a_new_attempt() -> None:
     stream, _ = spoken()
     stream.silence(256)
+    assert stream.machine.endpoint_vote(1, 1, 0.9) == []
     assert stream.voice(32) == []
     assert stream.voice(32) == [Revoked(1, 1, (1600 + 256 + 64) * 16)]
     tentative, question = stream.silence(160)
@@ -138,7 +139,8 @@ def test_voice_that_returns_revokes_and_the_next_silence_is_a_new_attempt() -> N
     assert stream.machine.endpoint_vote(1, 1, 1.0) == [], "a vote on a revoked attempt is stale"
     assert stream.machine.mind_vote(1, 1, 1.0) == []
     (committed,) = stream.silence(2_000)
-    assert isinstance(committed, Committed) and committed.votes == {} and committed.attempt == 2
+    assert isinstance(committed, Committed) and committed.attempt == 2
+    assert (committed.votes, committed.reason) == ({}, "silence"), "votes on a revoked attempt are forgotten"
 
 
 def test_no_commit_while_the_last_frame_was_voiced() -> None:

@@ -147,6 +147,11 @@ def test_what_is_no_speech_is_no_turn(kind: str, voice: VoiceDetector) -> None:
     assert committed(decisions_of(rumble(kind), TurnPolicy.semantic_vad(), voice)) == []
 
 
+@pytest.mark.parametrize("kind", ["silence", "white noise", "noise that begins", "chords", "hum"])
+def test_webrtcvad_finds_no_turn_there_either(kind: str) -> None:
+    assert committed(decisions_of(rumble(kind), TurnPolicy.semantic_vad(), WebRtcVoiceDetector())) == []
+
+
 def test_speech_in_noise_is_a_turn_that_does_not_reach_far_back(voice: VoiceDetector) -> None:
     speech = load(SAMPLES[4])
     lead = 6 * SECOND

@@ -51,17 +51,33 @@ def quiet(pcm: Pcm16, duration_ms: int) -> Pcm16:
 
 
 def natural_pauses(pcm: Pcm16, first_sample: int, last_sample: int, shortest_ms: int = 80) -> list[tuple[int, int]]:
-    """[begin, end) of each stretch within the given bounds that is as quiet as the recording's background.
+    """[begin, end) of each stretch within the given bounds that is a pause.
 
-    Quiet is 35 dB below the loudest 10 ms or, where the background is louder, less than 6 dB above it.
+    Quiet is 35 dB below the loudest 10 ms: for recordings with a background as quiet as that.
     """
     hop = 10 * SAMPLES_PER_MS
     audio = as_float32(pcm)
     levels = np.array([level_dbfs(audio[i : i + hop]) for i in range(0, len(audio) - hop + 1, hop)])
-    quietest = max(levels.max() - 35, np.percentile(levels, 5) + 6)
-    loud = [int(i) for i in np.flatnonzero(levels > quietest)]
+    loud = [int(i) for i in np.flatnonzero(levels > levels.max() - 35)]
     loud = [i for i in loud if first_sample <= i * hop < last_sample]
     return [((a + 1) * hop, b * hop) for a, b in itertools.pairwise(loud) if (b - a - 1) * 10 >= shortest_ms]
+
+
+def quietest_places(pcm: Pcm16, first_sample: int, last_sample: int, count: int = 2) -> list[tuple[int, int]]:
+    """The `count` quietest 20 ms within the bounds, 300 ms apart and away from both ends, as pauses of no length.
+
+    For fluent recordings without pauses: a speaker who stops between two words, or even inside one.
+    """
+    hop, apart = 20 * SAMPLES_PER_MS, 300 * SAMPLES_PER_MS
+    audio = as_float32(pcm)
+    places = sorted(
+        range(first_sample + apart, last_sample - apart, hop), key=lambda at: level_dbfs(audio[at : at + hop])
+    )
+    chosen: list[int] = []
+    for at in places:
+        if len(chosen) < count and all(abs(at - other) >= apart for other in chosen):
+            chosen.append(at)
+    return [(at + hop // 2, at + hop // 2) for at in sorted(chosen)]
 
 
 def with_pauses(pcm: Pcm16, pauses: Sequence[tuple[int, int]], pause_ms: int) -> Pcm16:

@@ -106,7 +106,7 @@ class WebRtcVoiceDetector:
     """The smallest fallback: WebRTC's Gaussian-mixture VAD, no weights, no onnxruntime.
 
     It judges 10 ms blocks yes or no; a frame's probability is the share of yes among the blocks it completed. It
-    takes tones, music and many noises for voice (docs/turns.md has figures): for clean microphones and headsets.
+    takes hard clicks for voice, which Silero does not (docs/turns.md).
     """
 
     BLOCK_SAMPLES = 160
