@@ -156,7 +156,7 @@ def load_settings(config: Path | None = None, flags: dict[str, dict[str, Any]] |
     }
     _config_path = named
     try:
-        return Settings(**given)
+        return Settings(**given)  # type: ignore[arg-type]  # validated by pydantic, section by section
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{named} is not valid TOML: {error}") from error
     except ValidationError as error:

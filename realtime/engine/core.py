@@ -187,13 +187,13 @@ class EngineCore:
                 session.held.clear()
                 session.held_samples = 0
                 session.stream.reset()
-                session.mind.start_turn(message.turn, message.item)
+                session.mind.start_turn(message.turn)
             case m.EndTurn():
                 self._end_turn(session, message)
             case m.Commit() if message.turn == session.turn:
                 session.held.clear()
                 session.held_samples = 0
-                session.mind.commit(message.attempt)
+                session.mind.commit(message.attempt, message.item)
             case m.Revoke() if message.turn == session.turn and message.attempt == session.attempt:
                 self._revoke(session, message)
             case m.DiscardTurn():
@@ -201,11 +201,11 @@ class EngineCore:
             case m.Respond():
                 session.turn, session.attempt = message.turn, message.attempt
                 session.stamps = self._stamps(message.think_ms)
-                session.mind.respond(message.turn, message.attempt, message.item, max_tokens=message.max_tokens)
+                session.mind.respond(message.turn, message.attempt, max_tokens=message.max_tokens)
                 session.stamps.encoded_ns = self._clock.now_ns()
             case m.Cancel():
                 session.stamps = None
-                session.mind.cancel(message.turn, f"answer_{message.turn}", message.heard)
+                session.mind.cancel(message.turn, message.item, message.heard)
             case m.AnswerHeard():
                 session.mind.answer_heard(message.turn, message.item)
             case m.UpdateSession():
@@ -281,7 +281,7 @@ class EngineCore:
         items = [
             WorkItem(key=key, priority=entry.service, pending=entry.seq.pending) for key, (_, entry) in enumerate(work)
         ]
-        taken = [(work[take.key], take.count) for take in schedule(items, STEP_ROWS)]
+        taken = [(work[cast(int, grant.key)], grant.count) for grant in schedule(items, STEP_ROWS)]
         rows = [
             Row(
                 seq=cast(DecoderSequence, entry.seq),
@@ -341,7 +341,7 @@ class EngineCore:
         if any(relieved):
             return []
         newest = max(self._sessions.values(), key=lambda session: session.order)
-        newest.mind.cancel(newest.turn, f"answer_{newest.turn}", None)
+        newest.mind.cancel(newest.turn)
         return [self._fault(newest, error)]
 
 

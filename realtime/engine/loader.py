@@ -13,7 +13,8 @@ from realtime.decoder import Decoder
 from realtime.engine import messages as m
 from realtime.engine.core import EngineCore, seed_dialect
 from realtime.errors import CheckpointError
-from streaming_encoder import CheckpointFormatError, load_audio_model
+from streaming_encoder import CheckpointError as PartsError
+from streaming_encoder import load_audio_model
 
 if TYPE_CHECKING:
     from realtime.engine.worker import EngineConfig
@@ -30,7 +31,7 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
         settings = json.loads((directory / "config.json").read_text())
         decoder = Decoder.load(directory, kv_tokens=config.kv_tokens, threads=config.threads, exact=config.exact)
         audio_model = load_audio_model(directory)
-    except (CheckpointFormatError, json.JSONDecodeError) as error:
+    except (PartsError, json.JSONDecodeError) as error:
         raise CheckpointError(f"the model at {directory} cannot be used: {error}") from error
     core = EngineCore(
         audio_model,
@@ -45,7 +46,7 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
     ready = m.Ready(
         version=m.CHANNEL_VERSION,
         model=directory.name,
-        parameters=decoder.parameters + audio_model.parameters,
+        parameters=decoder.parameters + sum(weight.numel() for weight in audio_model.parameters()),
         device="cpu",
         load_ms=0.0,
         human_speech=settings.get("human_speech", ""),
@@ -58,7 +59,7 @@ def _warm_up(core: EngineCore) -> None:
     rate = m.INPUT_SAMPLE_RATE_HZ
     noise = (np.random.default_rng(0).standard_normal(rate * WARM_UP_SECONDS) * 100).astype("<i2")
     core.handle(m.OpenSession(session="warm-up"))
-    core.handle(m.StartTurn(session="warm-up", turn=1, item="item", at_sample=0))
+    core.handle(m.StartTurn(session="warm-up", turn=1, at_sample=0))
     core.handle(m.Audio(session="warm-up", turn=1, at_sample=0, pcm=noise.tobytes()))
     while core.has_work:
         core.step()

@@ -24,30 +24,29 @@ class _Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
 # --- server -> engine -------------------------------------------------------------------------------
 
 
-class OpenSession(_Message, tag="open"):
+class OpenSession(_Message, frozen=True, tag="open"):
     """A conversation begins. `instructions` replaces the model's own system prompt when it is not None."""
 
     session: str
     instructions: str | None = None
 
 
-class UpdateSession(_Message, tag="update"):
+class UpdateSession(_Message, frozen=True, tag="update"):
     """New instructions for a conversation; history stays."""
 
     session: str
     instructions: str | None
 
 
-class StartTurn(_Message, tag="start_turn"):
+class StartTurn(_Message, frozen=True, tag="start_turn"):
     """The user began to speak. Audio of this turn follows; its first sample is `at_sample` of the session."""
 
     session: str
     turn: int
-    item: str
     at_sample: int
 
 
-class Audio(_Message, tag="audio"):
+class Audio(_Message, frozen=True, tag="audio"):
     """16 kHz mono s16le samples of the current turn, in order, without gaps."""
 
     session: str
@@ -56,7 +55,7 @@ class Audio(_Message, tag="audio"):
     pcm: bytes
 
 
-class EndTurn(_Message, tag="end_turn"):
+class EndTurn(_Message, frozen=True, tag="end_turn"):
     """A tentative end: speech stopped at `at_sample`. Begin the held answer. Audio may go on arriving.
 
     `think_ms` is the deadline for reasoning, counted from this message; None means no deadline.
@@ -72,15 +71,16 @@ class EndTurn(_Message, tag="end_turn"):
     max_tokens: int = 512
 
 
-class Commit(_Message, tag="commit"):
-    """The tentative end was the end: the attempt becomes history."""
+class Commit(_Message, frozen=True, tag="commit"):
+    """The tentative end was the end: the user's part becomes history under the id `item`."""
 
     session: str
     turn: int
     attempt: int
+    item: str
 
 
-class Revoke(_Message, tag="revoke"):
+class Revoke(_Message, frozen=True, tag="revoke"):
     """The user went on: the attempt is void, the audio received since belongs to the turn."""
 
     session: str
@@ -88,33 +88,33 @@ class Revoke(_Message, tag="revoke"):
     attempt: int
 
 
-class DiscardTurn(_Message, tag="discard_turn"):
+class DiscardTurn(_Message, frozen=True, tag="discard_turn"):
     """The turn was no turn (a click, a cleared buffer): forget it and its audio."""
 
     session: str
     turn: int
 
 
-class Respond(_Message, tag="respond"):
+class Respond(_Message, frozen=True, tag="respond"):
     """Answer the history as it stands (a text turn, or a response asked for out of order)."""
 
     session: str
     turn: int
     attempt: int
-    item: str
     think_ms: int | None = None
     max_tokens: int = 512
 
 
-class Cancel(_Message, tag="cancel"):
-    """Stop answering `turn`. The history keeps `heard` as the answer, marked as interrupted; None keeps nothing."""
+class Cancel(_Message, frozen=True, tag="cancel"):
+    """Stop answering `turn`. The history keeps `heard` as the answer under the id `item`, marked as interrupted."""
 
     session: str
     turn: int
-    heard: str | None = None
+    item: str | None = None
+    heard: str = ""
 
 
-class AnswerHeard(_Message, tag="answer_heard"):
+class AnswerHeard(_Message, frozen=True, tag="answer_heard"):
     """The whole answer of `turn` was played (or sent as text); it becomes history under the id `item`."""
 
     session: str
@@ -122,7 +122,7 @@ class AnswerHeard(_Message, tag="answer_heard"):
     item: str
 
 
-class PutText(_Message, tag="put_text"):
+class PutText(_Message, frozen=True, tag="put_text"):
     """Put a text item into the history behind `after` ("root" = first, None = last)."""
 
     session: str
@@ -132,14 +132,14 @@ class PutText(_Message, tag="put_text"):
     after: str | None = None
 
 
-class DropItem(_Message, tag="drop_item"):
+class DropItem(_Message, frozen=True, tag="drop_item"):
     """Remove an item from the history."""
 
     session: str
     item: str
 
 
-class TruncateItem(_Message, tag="truncate_item"):
+class TruncateItem(_Message, frozen=True, tag="truncate_item"):
     """An answer that is already history was heard only up to `heard`."""
 
     session: str
@@ -147,11 +147,11 @@ class TruncateItem(_Message, tag="truncate_item"):
     heard: str
 
 
-class CloseSession(_Message, tag="close"):
+class CloseSession(_Message, frozen=True, tag="close"):
     session: str
 
 
-class Ping(_Message, tag="ping"):
+class Ping(_Message, frozen=True, tag="ping"):
     nonce: int
 
 
@@ -177,7 +177,7 @@ ToEngine = (
 # --- engine -> server -------------------------------------------------------------------------------
 
 
-class Ready(_Message, tag="ready"):
+class Ready(_Message, frozen=True, tag="ready"):
     """The engine has loaded and warmed up. Sent once, first."""
 
     version: int
@@ -188,7 +188,7 @@ class Ready(_Message, tag="ready"):
     human_speech: str  # how well it hears people, in words, for every place that shows the model
 
 
-class Note(_Message, tag="note"):
+class Note(_Message, frozen=True, tag="note"):
     """Words noted while listening. `at_ms` = audio of the turn that had been heard when they were written."""
 
     session: str
@@ -198,7 +198,7 @@ class Note(_Message, tag="note"):
     at_ms: int
 
 
-class Thought(_Message, tag="thought"):
+class Thought(_Message, frozen=True, tag="thought"):
     """A piece of reasoning of one attempt."""
 
     session: str
@@ -209,7 +209,7 @@ class Thought(_Message, tag="thought"):
     at_ms: int
 
 
-class Transcript(_Message, tag="transcript"):
+class Transcript(_Message, frozen=True, tag="transcript"):
     """What the model heard in the turn, whole, once it is complete."""
 
     session: str
@@ -218,7 +218,7 @@ class Transcript(_Message, tag="transcript"):
     text: str
 
 
-class Answer(_Message, tag="answer"):
+class Answer(_Message, frozen=True, tag="answer"):
     """A piece of the answer of one attempt."""
 
     session: str
@@ -227,7 +227,7 @@ class Answer(_Message, tag="answer"):
     text: str
 
 
-class Timing(_Message, tag="timing"):
+class Timing(_Message, frozen=True, tag="timing"):
     """When each engine stage of an attempt ended, CLOCK_MONOTONIC nanoseconds (see `realtime.ledger`)."""
 
     session: str
@@ -240,7 +240,7 @@ class Timing(_Message, tag="timing"):
     answered_ns: int  # first answer token
 
 
-class Done(_Message, tag="done"):
+class Done(_Message, frozen=True, tag="done"):
     """An attempt has ended. `reason`: "stop" | "length" | "no_response"."""
 
     session: str
@@ -253,7 +253,7 @@ class Done(_Message, tag="done"):
     answer_tokens: int
 
 
-class Fault(_Message, tag="fault"):
+class Fault(_Message, frozen=True, tag="fault"):
     """Something failed. Without a session the engine as a whole is meant."""
 
     code: str
@@ -262,7 +262,7 @@ class Fault(_Message, tag="fault"):
     turn: int | None = None
 
 
-class Pong(_Message, tag="pong"):
+class Pong(_Message, frozen=True, tag="pong"):
     nonce: int
     kv_blocks_total: int
     kv_blocks_used: int
@@ -273,8 +273,8 @@ class Pong(_Message, tag="pong"):
 FromEngine = Ready | Note | Thought | Transcript | Answer | Timing | Done | Fault | Pong
 
 _encoder = msgspec.msgpack.Encoder()
-_to_engine = msgspec.msgpack.Decoder(ToEngine)
-_from_engine = msgspec.msgpack.Decoder(FromEngine)
+_to_engine: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
+_from_engine: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)
 
 
 def encode(message: ToEngine | FromEngine) -> bytes:

@@ -130,10 +130,10 @@ class Mind:
 
     # --- a spoken turn ------------------------------------------------------------------------------
 
-    def start_turn(self, number: int, item_id: str) -> None:
+    def start_turn(self, number: int) -> None:
         """The user begins to speak. An answer still unsettled was heard whole (else `cancel` came before)."""
         self._settle(answer=None if self.turn is None else self.turn.answer)
-        self.turn = Turn(number, item_id, is_audio=True, opening=self._dialect.audio_open())
+        self.turn = Turn(number, f"turn_{number}", is_audio=True, opening=self._dialect.audio_open())
         self._detokenise_notes = self._dialect.detokenizer()
         self.trunk.open_turn(self.turn.opening)
 
@@ -166,12 +166,12 @@ class Mind:
         turn.tail, turn.answer, turn.state = [], "", TurnState.LISTENING
         self._begin_note_pass()
 
-    def commit(self, attempt: int) -> None:
-        """The tentative end was the end: the user's part of the turn becomes history."""
+    def commit(self, attempt: int, item_id: str) -> None:
+        """The tentative end was the end: the user's part of the turn becomes history as `item_id`."""
         turn = self.turn
         if turn is None or turn.state is not TurnState.TENTATIVE or turn.attempt != attempt:
             return
-        turn.state = TurnState.COMMITTED
+        turn.state, turn.item = TurnState.COMMITTED, item_id
         self._close_user_part(turn)
 
     def discard_turn(self, number: int) -> None:
@@ -186,16 +186,16 @@ class Mind:
 
     # --- answers ------------------------------------------------------------------------------------
 
-    def respond(self, number: int, attempt: int, item_id: str, *, max_tokens: int = 512) -> None:
+    def respond(self, number: int, attempt: int, *, max_tokens: int = 512) -> None:
         """Answer the history as it stands."""
         self._settle(answer=None if self.turn is None else self.turn.answer)
         last = self.trunk.last
-        self.turn = Turn(number, item_id, is_audio=last.is_audio, state=TurnState.COMMITTED, attempt=attempt)
+        self.turn = Turn(number, last.id, is_audio=last.is_audio, state=TurnState.COMMITTED, attempt=attempt)
         self.turn.closed = True
         prefix = self._dialect.answering_audio(last.notes) if last.is_audio else self._dialect.answering_text()
         self._lay_answer(attempt, prefix, heard=last.is_audio, notes=last.notes, respond=True, max_tokens=max_tokens)
 
-    def cancel(self, number: int, answer_item: str, heard: str | None) -> None:
+    def cancel(self, number: int, answer_item: str | None = None, heard: str = "") -> None:
         """Stop answering. The trunk keeps the user's part and exactly the words that were heard."""
         turn = self.turn
         if turn is None or turn.number != number:
@@ -204,7 +204,7 @@ class Mind:
             self.discard_turn(number)
             return
         self._close_user_part(turn)
-        self._settle(answer=self._dialect.interrupted(heard or ""), answer_item=answer_item)
+        self._settle(answer=self._dialect.interrupted(heard), answer_item=answer_item)
 
     def answer_heard(self, number: int, answer_item: str) -> None:
         """The whole answer was heard: it becomes history."""

@@ -1,0 +1,568 @@
+"""The turn in hand, from the user's first sound to the last word of the answer that was heard.
+
+Joins the decisions of turn-taking, the engine's messages and the frames that leave the playout, and says what follows
+for the wire (`ProtocolSession`), the engine and the ledger. It never waits and owns no socket: the conversation gives
+it callables for that. Whatever arrives with an older turn or attempt is dropped at the door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import soxr
+import structlog
+
+from realtime.clock import Clock
+from realtime.engine import messages as m
+from realtime.errors import ClientError, EngineError, ForethoughtError, VoiceError
+from realtime.hearing import Hearing
+from realtime.ledger import Ledger, Stage, Statement, Thinking
+from realtime.protocol import ProtocolSession, ResponseParams, ServerEvent, Usage
+from realtime.protocol.happenings import TurnState as WireTurnState
+from realtime.protocol.response import Reason, ResponseStatus
+from realtime.settings import ThinkingSettings
+from realtime.speaking import Speaking
+from realtime.turns import Committed, Decision, Discarded, Revoked, TentativeEnd, TurnStarted
+from realtime.turns.decisions import SAMPLES_PER_MS
+from tts_bridge import Playout, PlayoutFrame
+
+log = structlog.get_logger("turn")
+
+# Progress of what was heard goes out every fifth frame: ten times a second is as smooth as eyes ask for.
+HEARD_EVERY_FRAMES = 5
+DEFAULT_MAX_TOKENS = 512
+REMEMBERED_TURNS = 4
+# Over WebRTC the protocol counts audio that it does not send, as PCM of its own rate.
+WIRE_COUNT_HZ = 24_000
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """Everything the server knows of one turn."""
+
+    number: int
+    item: str
+    started_ms: int = 0
+    machine_turn: int | None = None  # None: a turn of text
+    attempt: int = 0
+    is_committed: bool = False
+    ledger: Ledger | None = None
+    speaking: Speaking | None = None
+    task: asyncio.Task[None] | None = None
+    response: str | None = None
+    answer_item: str | None = None
+    transcript: str = ""
+    transcript_done: bool = False
+    thought: str = ""
+    answer: str = ""
+    notes: list[tuple[int, str]] = field(default_factory=list)
+    note_tokens: int = 0
+    thought_tokens: int = 0
+    tokens_before_end: int = 0
+    speech_end_ms: int = 0
+    seconds: float = 0.0
+    done: m.Done | None = None
+    failure: VoiceError | None = None
+    statement: Statement | None = None
+    frames_left: int = 0
+    progress: list[tuple[int, str]] = field(default_factory=list)  # (ms of the answer heard, its text so far)
+
+
+class Shell(Protocol):
+    """What the exchange asks of the conversation around it. None of these calls waits."""
+
+    def emit(self, events: list[ServerEvent]) -> None: ...
+
+    def tell_engine(self, message: m.ToEngine) -> None: ...
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]: ...
+
+    def new_speaking(self, turn: int, attempt: int, **callbacks: Callable[..., None]) -> Speaking: ...
+
+    def turn_closed(self, turn: Turn, heard: str, status: str) -> None: ...
+
+
+class Exchange:
+    """See the module's docstring. One per conversation; only the event loop calls it."""
+
+    def __init__(
+        self,
+        session: str,
+        shell: Shell,
+        protocol: ProtocolSession,
+        hearing: Hearing,
+        playout: Playout,
+        thinking: ThinkingSettings,
+        clock: Clock,
+        *,
+        is_webrtc: bool,
+    ) -> None:
+        self._session = session
+        self._shell = shell
+        self._protocol = protocol
+        self._hearing = hearing
+        self._playout = playout
+        self._thinking = thinking
+        self._clock = clock
+        self._is_webrtc = is_webrtc
+        self._turns = 0
+        self._sent_until: int | None = None  # input that the engine has; None: no turn takes audio now
+        self._requested_item: str | None = None
+        self._recent: deque[Turn] = deque(maxlen=REMEMBERED_TURNS)  # a client may still say how far it heard them
+        self._narrow: soxr.ResampleStream | None = None
+        self.turn: Turn | None = None
+
+    # --- turn-taking --------------------------------------------------------------------------------
+
+    def decided(self, decisions: list[Decision]) -> None:
+        """Decisions of the turn machine, in order."""
+        for decision in decisions:
+            match decision:
+                case TurnStarted():
+                    self._started(decision)
+                case TentativeEnd():
+                    self._tentative(decision)
+                case Revoked():
+                    self._revoked(decision)
+                case Committed():
+                    self._committed(decision)
+                case Discarded():
+                    self._discarded(decision)
+                case _:
+                    pass  # AskEndpoint is answered by Hearing
+
+    def commit_requested(self, item_id: str) -> None:
+        """The client has committed its input buffer; the decision follows behind the audio it has sent."""
+        self._requested_item = item_id
+
+    def commit_answered(self) -> None:
+        """The client's commit has reached the turn machine: say so if there was nothing to commit."""
+        if self._requested_item is not None:
+            self._requested_item = None
+            error = ClientError("there is no uncommitted audio", code="input_audio_buffer_commit_empty")
+            self._shell.emit(self._protocol.fault(error))
+
+    def judged(self, until_sample: int) -> None:
+        """Input up to `until_sample` may go to the engine, if a turn takes audio."""
+        turn = self.turn
+        if self._sent_until is None or turn is None or until_sample <= self._sent_until:
+            return
+        pcm = self._hearing.audio(self._sent_until, until_sample)
+        self._shell.tell_engine(
+            m.Audio(session=self._session, turn=turn.number, at_sample=self._sent_until, pcm=pcm.tobytes())
+        )
+        self._sent_until = until_sample
+
+    def _started(self, decision: TurnStarted) -> None:
+        detection = self._protocol.config.turn_detection
+        self._turns += 1
+        turn = Turn(
+            self._turns,
+            self._protocol.new_item_id(),
+            started_ms=decision.from_sample // SAMPLES_PER_MS,
+            machine_turn=decision.turn,
+        )
+        if detection is not None:
+            self._shell.emit(self._protocol.speech_started(turn.item, decision.speech_sample // SAMPLES_PER_MS))
+        else:  # push-to-talk: the client, who decides, is told of nothing but its own commit
+            turn.item = self._protocol.input_begun(turn.item)
+        self._leave_last_turn(interrupts=detection is None or detection.interrupt_response)
+        self.turn = turn
+        self._shell.tell_engine(m.StartTurn(session=self._session, turn=turn.number, at_sample=decision.from_sample))
+        self._sent_until = decision.from_sample
+        self._say_turn(turn, "started", turn.started_ms)
+
+    def _tentative(self, decision: TentativeEnd) -> None:
+        turn = self.turn
+        if turn is None or turn.machine_turn != decision.turn:
+            return
+        self.judged(decision.at_sample)
+        turn.attempt = decision.attempt
+        turn.speech_end_ms = decision.speech_end_sample // SAMPLES_PER_MS
+        turn.ledger = Ledger(
+            turn.number,
+            turn.attempt,
+            self._hearing.arrivals.of(decision.speech_end_sample),
+            decision.speech_end_sample / SAMPLES_PER_MS,
+        )
+        turn.ledger.stamp(Stage.ENDPOINT_WAIT, self._clock.now_ns())
+        config = self._protocol.config
+        self._shell.tell_engine(
+            m.EndTurn(
+                session=self._session,
+                turn=turn.number,
+                attempt=turn.attempt,
+                at_sample=decision.at_sample,
+                think_ms=self._thinking.budget_ms(config.effort),
+                max_tokens=config.max_output_tokens or DEFAULT_MAX_TOKENS,
+            )
+        )
+        if config.speaks:
+            self._begin_speaking(turn, held=True)
+        self._say_turn(turn, "tentative", decision.at_sample // SAMPLES_PER_MS, silence_ms=decision.silence_ms)
+
+    def _revoked(self, decision: Revoked) -> None:
+        turn = self.turn
+        if turn is None or turn.machine_turn != decision.turn:
+            return
+        self._stop_speaking(turn)
+        self._shell.tell_engine(m.Revoke(session=self._session, turn=turn.number, attempt=turn.attempt))
+        turn.transcript, turn.transcript_done, turn.thought, turn.answer = "", False, "", ""
+        turn.thought_tokens, turn.done, turn.ledger, turn.failure = 0, None, None, None
+        self._say_turn(turn, "revoked", decision.at_sample // SAMPLES_PER_MS)
+
+    def _committed(self, decision: Committed) -> None:
+        turn = self.turn
+        if turn is None or turn.machine_turn != decision.turn:
+            return
+        self._sent_until = None
+        turn.is_committed = True
+        turn.tokens_before_end = turn.note_tokens + turn.thought_tokens
+        at_ms = decision.at_sample / SAMPLES_PER_MS
+        turn.seconds = (at_ms - turn.started_ms) / 1000
+        if turn.ledger is not None:
+            turn.ledger.commit(self._clock.now_ns(), at_ms, decision.reason, decision.votes)
+        requested, self._requested_item = self._requested_item, None
+        turn.item = requested or turn.item
+        self._shell.tell_engine(m.Commit(session=self._session, turn=turn.number, attempt=turn.attempt, item=turn.item))
+        self._say_turn(turn, "committed", round(at_ms), reason=decision.reason, votes=decision.votes)
+        if self._protocol.config.turn_detection is not None:
+            self._shell.emit(self._protocol.speech_stopped(turn.item, turn.speech_end_ms))
+        self._shell.emit(self._protocol.audio_committed(turn.item, turn.seconds))
+        if turn.transcript_done:
+            self._say_transcript(turn)
+        detection = self._protocol.config.turn_detection
+        wants_answer = detection is not None and detection.create_response and requested is None
+        if wants_answer and self._protocol.active_response is None:
+            self._begin_response(turn, None, None)
+
+    def _discarded(self, decision: Discarded) -> None:
+        turn = self.turn
+        if turn is None or turn.machine_turn != decision.turn:
+            return
+        self._sent_until = None
+        self._stop_speaking(turn)
+        self._shell.tell_engine(m.DiscardTurn(session=self._session, turn=turn.number))
+        self._shell.emit(self._protocol.turn_discarded(turn.item, self._hearing.received_ms))
+        self._say_turn(turn, "discarded", self._hearing.received_ms, reason=decision.reason)
+        self.turn = None
+
+    # --- answers ------------------------------------------------------------------------------------
+
+    def create_response(self, response_id: str, params: ResponseParams) -> None:
+        """The client asks for an answer to the history as it stands."""
+        turn = self.turn
+        if turn is not None and not turn.is_committed:
+            raise ClientError(
+                "the user is speaking: the answer comes when the turn has ended", code="input_audio_in_progress"
+            )
+        if turn is not None and turn.response is None and turn.machine_turn is not None:
+            # The turn was committed without an answer being asked for; it has been thought about all the same.
+            if turn.speaking is None and params.speaks and turn.done is None:
+                self._begin_speaking(turn, held=True)
+            self._begin_response(turn, response_id, params)
+            return
+        self._turns += 1
+        items = self._protocol.item_ids
+        turn = Turn(self._turns, items[-1] if items else "", attempt=1, is_committed=True)
+        now_ns, now_ms = self._clock.now_ns(), self._hearing.received_ms
+        turn.ledger = Ledger(turn.number, 1, now_ns, now_ms)
+        turn.ledger.commit(now_ns, now_ms, "client", {})
+        self.turn = turn
+        self._shell.tell_engine(
+            m.Respond(
+                session=self._session,
+                turn=turn.number,
+                attempt=1,
+                think_ms=self._thinking.budget_ms(params.effort),
+                max_tokens=params.max_output_tokens or DEFAULT_MAX_TOKENS,
+            )
+        )
+        if params.speaks:
+            self._begin_speaking(turn, held=True)
+        self._begin_response(turn, response_id, params)
+
+    def cancel_response(self, response_id: str) -> None:
+        """The client wants no more of this answer."""
+        turn = self.turn
+        if turn is not None and turn.response == response_id:
+            self._interrupt(turn, "client_cancelled")
+
+    def clear_output(self) -> None:
+        """WebRTC: the client wants silence now."""
+        turn = self.turn
+        if turn is not None and turn.response is not None:
+            self._interrupt(turn, "client_cancelled")
+
+    def history_edited(self) -> None:
+        """An item was put or dropped: an answer thought about but never asked for belongs to a history that is gone."""
+        turn = self.turn
+        if turn is not None and turn.is_committed and turn.response is None:
+            self._stop_speaking(turn)
+            self._shell.tell_engine(m.Cancel(session=self._session, turn=turn.number))
+            self._shell.turn_closed(turn, "", "unanswered")
+            self.turn = None
+
+    def _begin_response(self, turn: Turn, response_id: str | None, params: ResponseParams | None) -> None:
+        self._shell.emit(self._protocol.response_started(response_id, turn.item, params.metadata if params else None))
+        active = self._protocol.active_response
+        assert active is not None, "a response that was just started is active"
+        turn.response, turn.answer_item = active.id, active.item_id
+        if turn.answer:
+            self._shell.emit(self._protocol.response_text(turn.response, turn.answer))
+        self._playout.release(turn.number, turn.attempt)
+        self._finish_text_response(turn)
+
+    def _begin_speaking(self, turn: Turn, *, held: bool) -> None:
+        ledger = turn.ledger
+        assert ledger is not None
+        self._playout.open(turn.number, turn.attempt, held)
+
+        def failed(error: VoiceError) -> None:
+            turn.failure = error
+
+        turn.speaking = self._shell.new_speaking(
+            turn.number,
+            turn.attempt,
+            clause_ready=lambda: ledger.stamp(Stage.FIRST_CLAUSE, self._clock.now_ns()),
+            audio_ready=lambda: ledger.stamp(Stage.FIRST_AUDIO, self._clock.now_ns()),
+            failed=failed,
+        )
+        turn.task = self._shell.spawn(turn.speaking.run(), f"speak/{turn.number}.{turn.attempt}")
+
+    def _stop_speaking(self, turn: Turn) -> None:
+        if turn.task is not None:
+            turn.task.cancel()
+        turn.speaking = turn.task = None
+        self._playout.drop(turn.number)
+
+    def _leave_last_turn(self, interrupts: bool) -> None:
+        """A new turn begins: what is left of the one before is cut off, or let finish where the client wants that."""
+        turn = self.turn
+        if turn is None:
+            return
+        if turn.response is None:
+            self.history_edited()
+        elif interrupts:
+            self._interrupt(turn, "turn_detected")
+        elif turn.speaking is not None and turn.done is None:
+            turn.speaking.finish()  # the engine turns to the new turn; what is written so far is the answer
+
+    def _interrupt(self, turn: Turn, reason: Reason) -> None:
+        """Barge-in: one cancel to the engine, one flush of the playout."""
+        heard = self._playout.flush()
+        text = heard.text if heard.turn == turn.number else ""
+        self._stop_speaking(turn)
+        self._hearing.agent_speaking(False)
+        self._finish(turn, "cancelled", reason, heard=text)
+
+    # --- the engine ---------------------------------------------------------------------------------
+
+    def engine_said(self, message: m.FromEngine) -> None:
+        """A message of this session's engine side."""
+        if isinstance(message, m.Fault):
+            self.fail(EngineError(message.message, code=message.code))
+            return
+        turn = self.turn
+        if turn is None or isinstance(message, m.Ready | m.Pong) or message.turn != turn.number:
+            return
+        if isinstance(message, m.Note):
+            turn.notes.append((message.at_ms, message.text))
+            turn.note_tokens += message.tokens
+            self._shell.emit(self._protocol.note(turn.item, turn.number, message.text, message.tokens, message.at_ms))
+            return
+        if message.attempt != turn.attempt:
+            return
+        match message:
+            case m.Thought():
+                self._thought(turn, message)
+            case m.Transcript():
+                turn.transcript, turn.transcript_done = message.text, True
+                if turn.is_committed:
+                    self._say_transcript(turn)
+            case m.Answer():
+                self._answer(turn, message.text)
+            case m.Timing():
+                self._stamp(turn, message)
+            case m.Done():
+                turn.done = message
+                if turn.speaking is not None:
+                    turn.speaking.finish()
+                self._finish_text_response(turn)
+
+    def fail(self, error: ForethoughtError) -> None:
+        """Something broke for this turn: say so, close what is open, and go on listening."""
+        self._shell.emit(self._protocol.fault(error))
+        turn = self.turn
+        if turn is None:
+            return
+        self._playout.flush()
+        self._stop_speaking(turn)
+        self._sent_until = None
+        self._hearing.agent_speaking(False)
+        if turn.response is not None:
+            self._finish(turn, "failed", None, heard="", error=error)
+        else:
+            self._say_turn(turn, "discarded", self._hearing.received_ms, reason=error.code)
+            self.turn = None
+
+    def _thought(self, turn: Turn, message: m.Thought) -> None:
+        turn.thought += message.text
+        turn.thought_tokens += message.tokens
+        self._shell.emit(
+            self._protocol.thought(
+                turn.item,
+                turn.number,
+                turn.attempt,
+                message.text,
+                message.tokens,
+                audio_ms=self._hearing.received_ms,
+                held=not turn.is_committed,
+            )
+        )
+
+    def _answer(self, turn: Turn, text: str) -> None:
+        turn.answer += text
+        if turn.speaking is not None:
+            turn.speaking.push(text)
+        if turn.response is not None:
+            self._shell.emit(self._protocol.response_text(turn.response, text))
+
+    def _stamp(self, turn: Turn, timing: m.Timing) -> None:
+        if turn.ledger is not None:
+            turn.ledger.stamp(Stage.ENCODE, timing.encoded_ns)
+            turn.ledger.stamp(Stage.PREFILL, timing.prefilled_ns)
+            turn.ledger.stamp(Stage.THOUGHT, timing.thought_ns)
+
+    # --- the ear ------------------------------------------------------------------------------------
+
+    def frame_left(self, frame: PlayoutFrame) -> None:
+        """A frame of some answer has left for the client."""
+        turn = self.turn
+        if turn is None or turn.response is None or (frame.turn, frame.attempt) != (turn.number, turn.attempt):
+            return
+        turn.frames_left += 1
+        if frame.first and self._is_webrtc:
+            self._shell.emit(self._protocol.output_audio_started(turn.response))
+        # Over WebRTC the audio itself rides RTP; the protocol only counts it.
+        self._shell.emit(self._protocol.response_audio(turn.response, self._wire_pcm(frame, turn)))
+        if frame.voiced and turn.statement is None and turn.ledger is not None:
+            self._first_sound(turn, turn.ledger)
+        if turn.frames_left % HEARD_EVERY_FRAMES == 0 or frame.last:
+            heard = self._playout.heard()
+            heard_ms = round(1000 * heard.samples / self._playout.sample_rate_hz)
+            turn.progress.append((heard_ms, heard.text))
+            self._shell.emit(self._protocol.heard(turn.item, turn.response, heard.text, heard_ms))
+        if frame.last:
+            self._answer_over(turn)
+
+    def heard_until(self, answer_item: str, audio_ms: int) -> str | None:
+        """The words of an answer that had been heard after `audio_ms` of it; None for an answer that is forgotten."""
+        turn = next((t for t in (self.turn, *self._recent) if t is not None and t.answer_item == answer_item), None)
+        if turn is None:
+            return None
+        return next((text for ms, text in reversed(turn.progress) if ms <= audio_ms), "")
+
+    def _wire_pcm(self, frame: PlayoutFrame, turn: Turn) -> bytes:
+        """s16le at the rate of the response's own format: G.711 goes out at 8 kHz."""
+        active = self._protocol.active_response
+        if active is None or self._is_webrtc:
+            return frame.pcm[:: self._playout.sample_rate_hz // WIRE_COUNT_HZ].tobytes()
+        rate_hz = active.params.output_format.rate_hz
+        if rate_hz == self._playout.sample_rate_hz:
+            return frame.pcm.tobytes()
+        if self._narrow is None or frame.first:
+            self._narrow = soxr.ResampleStream(self._playout.sample_rate_hz, rate_hz, 1, dtype="int16")
+        narrow: bytes = self._narrow.resample_chunk(frame.pcm, last=frame.last).tobytes()
+        return narrow
+
+    def _first_sound(self, turn: Turn, ledger: Ledger) -> None:
+        assert turn.response is not None
+        self._hearing.agent_speaking(True)
+        thinking = Thinking(turn.note_tokens, turn.thought_tokens, turn.tokens_before_end)
+        turn.statement = ledger.close(self._clock.now_ns(), thinking)
+        self._shell.emit(self._protocol.ledger(turn.item, turn.response, turn.number, turn.statement.to_json()))
+
+    def _answer_over(self, turn: Turn) -> None:
+        self._hearing.agent_speaking(False)
+        if turn.failure is not None and (turn.speaking is None or not turn.speaking.any_audio):
+            self._finish(turn, "failed", None, heard="", error=turn.failure)
+            return
+        if turn.done is not None and turn.done.reason == "length":
+            self._finish(turn, "incomplete", "max_output_tokens", turn.answer)
+        else:
+            self._finish(turn, "completed", None, turn.answer)
+
+    def _finish_text_response(self, turn: Turn) -> None:
+        """An answer in text is over when it is written."""
+        if turn.response is not None and turn.done is not None and turn.speaking is None:
+            self._answer_over(turn)
+
+    def _finish(
+        self,
+        turn: Turn,
+        status: ResponseStatus,
+        reason: Reason | None,
+        heard: str,
+        error: ForethoughtError | None = None,
+    ) -> None:
+        """Close the response on the wire and the turn in the engine's history."""
+        assert turn.response is not None
+        answer_item = turn.answer_item
+        if status in ("completed", "incomplete"):
+            item = answer_item or f"answer_{turn.number}"
+            self._shell.tell_engine(m.AnswerHeard(session=self._session, turn=turn.number, item=item))
+        else:
+            self._shell.tell_engine(m.Cancel(session=self._session, turn=turn.number, item=answer_item, heard=heard))
+        self._shell.emit(
+            self._protocol.response_finished(
+                turn.response,
+                status,
+                reason,
+                _usage(turn.done),
+                heard if status == "cancelled" else None,
+                extra=_extension(turn),
+                error=error,
+            )
+        )
+        if self._is_webrtc and turn.frames_left:
+            over = self._protocol.output_audio_stopped if status != "cancelled" else self._protocol.output_audio_cleared
+            self._shell.emit(over(turn.response))
+        self._shell.turn_closed(turn, heard, status)
+        self._recent.append(turn)
+        self.turn = None
+
+    # --- the wire -----------------------------------------------------------------------------------
+
+    def _say_transcript(self, turn: Turn) -> None:
+        if turn.machine_turn is None or self._protocol.config.transcription is None:
+            return
+        self._shell.emit(self._protocol.transcript_delta(turn.item, turn.transcript))
+        self._shell.emit(self._protocol.transcript_completed(turn.item, turn.transcript, turn.seconds))
+
+    def _say_turn(self, turn: Turn, state: WireTurnState, audio_ms: int, **more: Any) -> None:
+        log.debug("turn_" + state, turn=turn.number, attempt=turn.attempt, audio_ms=audio_ms)
+        self._shell.emit(self._protocol.turn(turn.item, turn.number, turn.attempt, state, audio_ms, **more))
+
+
+def _usage(done: m.Done | None) -> Usage:
+    if done is None:
+        return Usage()
+    return Usage(
+        input_text_tokens=done.input_tokens - done.input_audio_frames,
+        input_audio_tokens=done.input_audio_frames,
+        output_text_tokens=done.thought_tokens + done.answer_tokens,
+    )
+
+
+def _extension(turn: Turn) -> dict[str, Any]:
+    return {
+        "transcript": turn.transcript,
+        "notes": [{"ms": ms, "text": text} for ms, text in turn.notes],
+        "thought": turn.thought.strip(),
+        "ledger": None if turn.statement is None else turn.statement.to_json(),
+    }

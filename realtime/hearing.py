@@ -1,0 +1,204 @@
+"""The input side of one session: PCM in, turn decisions out, models off the event loop (invariant I1).
+
+A bounded queue takes audio as it arrives; one task judges it frame by frame in an executor and hands the decisions of
+the `TurnMachine` on, in order, together with the position up to which the audio has been judged. It knows nothing of
+the engine, the protocol or the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.errors import LimitError
+from realtime.turns import AskEndpoint, Decision, Listener, TurnMachine, TurnPolicy, VoiceFrame
+from realtime.turns.decisions import SAMPLE_RATE_HZ, SAMPLES_PER_MS
+from realtime.turns.detectors import EndpointDetector, FrameDetector
+
+# A client may send a recording faster than it was spoken (one append event may hold over five minutes), so the queue
+# is long; beyond it the append is refused with a typed error and nothing of it is taken.
+MAX_QUEUED_S = 360
+# Frames judged in one trip to the executor: bounds how long a burst keeps the machine waiting for a decision.
+FRAMES_PER_TRIP = 16
+# Arrival times are asked for positions up to a whole turn back.
+REMEMBERED_ARRIVALS = 4096
+
+Pcm16 = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class _Audio:
+    pcm: Pcm16
+    arrival_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A client's commit or clear, kept in order with the audio around it."""
+
+    act: Callable[[int], None]
+
+
+class Arrivals:
+    """When each sample of the input arrived: the server's half of the audio clock."""
+
+    def __init__(self) -> None:
+        self._ends: deque[int] = deque(maxlen=REMEMBERED_ARRIVALS)
+        self._at_ns: deque[int] = deque(maxlen=REMEMBERED_ARRIVALS)
+
+    def add(self, end_sample: int, arrival_ns: int) -> None:
+        self._ends.append(end_sample)
+        self._at_ns.append(arrival_ns)
+
+    def of(self, sample: int) -> int:
+        """Arrival (ns) of the packet that held the sample before position `sample`."""
+        at = bisect_left(self._ends, sample)
+        if not self._ends:
+            return 0
+        return self._at_ns[min(at, len(self._at_ns) - 1)]
+
+
+class Hearing:
+    """See the module's docstring.
+
+    Args:
+        detector: voice activity of this stream.
+        endpoint: the end-of-turn model, shared by all sessions; None goes without its vote.
+        executor: where both run.
+        decided: called on the event loop with the decisions of one frame, in order.
+        judged: called after every trip with the position up to which audio may go to the engine.
+    """
+
+    def __init__(
+        self,
+        detector: FrameDetector,
+        endpoint: EndpointDetector | None,
+        executor: Executor,
+        policy: TurnPolicy,
+        *,
+        decided: Callable[[list[Decision]], None],
+        judged: Callable[[int], None],
+    ) -> None:
+        self._detector = detector
+        self._endpoint = endpoint
+        self._executor = executor
+        self._decided = decided
+        self._judged = judged
+        self._listener = Listener()
+        self._machine = TurnMachine(policy)
+        self._queue: deque[_Audio | _Mark] = deque()
+        self._queued_samples = 0
+        self._received_samples = 0
+        self._wake = asyncio.Event()
+        self.arrivals = Arrivals()
+
+    # --- from the event loop ------------------------------------------------------------------------
+
+    @property
+    def received_ms(self) -> int:
+        """Input that has arrived, judged or not."""
+        return self._received_samples // SAMPLES_PER_MS
+
+    @property
+    def queued_ms(self) -> float:
+        return self._queued_samples / SAMPLES_PER_MS
+
+    def push(self, pcm: Pcm16, arrival_ns: int) -> None:
+        """Take 16 kHz mono int16 samples. Raises `LimitError`, with nothing taken, when the queue is full."""
+        if (self._queued_samples + len(pcm)) > MAX_QUEUED_S * SAMPLE_RATE_HZ:
+            raise LimitError(
+                f"more than {MAX_QUEUED_S} s of audio wait to be heard; send it no faster than it is taken",
+                code="audio_rate_exceeded",
+            )
+        self._received_samples += len(pcm)
+        self._queued_samples += len(pcm)
+        self.arrivals.add(self._received_samples, arrival_ns)
+        self._queue.append(_Audio(pcm, arrival_ns))
+        self._wake.set()
+
+    def commit(self, done: Callable[[], None]) -> None:
+        """The client ends its turn here, behind all audio pushed so far."""
+
+        def act(at_sample: int) -> None:
+            self._decided(self._machine.commit(at_sample))
+            done()
+
+        self._mark(act)
+
+    def clear(self, done: Callable[[], None]) -> None:
+        """The client throws away what it has pushed so far."""
+
+        def act(at_sample: int) -> None:
+            self._decided(self._machine.clear(at_sample))
+            done()
+
+        self._mark(act)
+
+    def configure(self, policy: TurnPolicy) -> None:
+        self._machine.configure(policy)
+
+    def agent_speaking(self, speaks: bool) -> None:
+        self._machine.agent_speaking(speaks)
+
+    def mind_vote(self, turn: int, attempt: int, ready: float) -> None:
+        self._decided(self._machine.mind_vote(turn, attempt, ready))
+
+    def audio(self, from_sample: int, to_sample: int) -> Pcm16:
+        """Recent input, int16 [to - from]; what the ring has lost is left out at the front."""
+        oldest = self._listener.oldest_sample
+        return self._listener.audio(min(max(from_sample, oldest), to_sample), to_sample)
+
+    # --- tasks --------------------------------------------------------------------------------------
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Judge audio until cancelled; asks for the end-of-turn model's votes as children of `group`."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                entry = self._queue.popleft()
+                if isinstance(entry, _Mark):
+                    entry.act(self._listener.samples)
+                    self._judged(self._listener.samples)
+                    continue
+                self._queued_samples -= len(entry.pcm)
+                at_sample = self._listener.frame_sample
+                frames = self._listener.push(entry.pcm)
+                for begin in range(0, len(frames), FRAMES_PER_TRIP):
+                    trip = frames[begin : begin + FRAMES_PER_TRIP]
+                    voice = await loop.run_in_executor(self._executor, self._judge, trip)
+                    for frame, voice_p in zip(trip, voice, strict=True):
+                        self._take(VoiceFrame.heard(frame, at_sample, voice_p), group)
+                        at_sample += len(frame)
+                self._judged(self._listener.samples)
+
+    def _judge(self, frames: list[npt.NDArray[np.float32]]) -> list[float]:
+        return [self._detector.probability(frame) for frame in frames]
+
+    def _take(self, frame: VoiceFrame, group: asyncio.TaskGroup) -> None:
+        decisions = self._machine.push(frame)
+        if decisions:
+            # What the engine is told about a moment must come behind the audio up to that moment.
+            self._decided(decisions)
+        for decision in decisions:
+            if isinstance(decision, AskEndpoint) and self._endpoint is not None:
+                group.create_task(self._ask(decision, self._endpoint), name=f"endpoint/{decision.turn}")
+
+    async def _ask(self, question: AskEndpoint, endpoint: EndpointDetector) -> None:
+        pcm: npt.NDArray[Any] = self.audio(question.from_sample, question.to_sample)
+        loop = asyncio.get_running_loop()
+        p = await loop.run_in_executor(self._executor, endpoint.probability, pcm)
+        self._decided(self._machine.endpoint_vote(question.turn, question.attempt, p))
+
+    def _mark(self, act: Callable[[int], None]) -> None:
+        self._queue.append(_Mark(act))
+        self._wake.set()
