@@ -103,7 +103,7 @@ class VoiceDetector:
 
 
 class WebRtcVoiceDetector:
-    """The smallest fallback: WebRTC's Gaussian-mixture VAD, no weights, no onnxruntime.
+    """The smallest fallback: WebRTC's Gaussian-mixture VAD, no weights.
 
     It judges 10 ms blocks yes or no; a frame's probability is the share of yes among the blocks it completed. It
     takes hard clicks for voice, which Silero does not (docs/turns.md).
