@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The turn that the welcome shows: it goes through the same reducer and the same drawing as a real one, so it also
- * explains the picture. Words and note times are the seed model's own on one of its samples; the sound is made up.
+ * explains the picture. The words are those of a seed sample; times and sound are made up, and the card says so.
  */
 
 import { Conversation } from "./conversation.js";

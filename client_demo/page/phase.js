@@ -7,15 +7,15 @@
 const INTERRUPTED_MS = 1400;
 
 /**
- * @param {{call: string, muted: boolean, nowMs: number, conversation: import("./conversation.js").Conversation}} app
+ * @param {{call: string, muted: boolean, holding: boolean, nowMs: number, conversation: import("./conversation.js").Conversation}} app
  * @returns {Phase}
  */
-export function phaseOf({ call, muted, nowMs, conversation }) {
+export function phaseOf({ call, muted, holding, nowMs, conversation }) {
   if (call === "idle") return "idle";
   if (call === "connecting") return "connecting";
   const { interruptedAtMs, current } = conversation;
   if (interruptedAtMs !== null && nowMs - interruptedAtMs < INTERRUPTED_MS) return "interrupted";
-  if (current?.status === "listening") return "listening";
+  if (holding || current?.status === "listening") return "listening";
   if (current?.status === "tentative") return "holding";
   if (conversation.turns.some((turn) => turn.playing)) return "speaking";
   if (current && ["committed", "answering", "speaking"].includes(current.status)) return "thinking";

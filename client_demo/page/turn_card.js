@@ -40,7 +40,7 @@ export class TurnCard {
     this.textBox = el("details", { class: "fold", hidden: true }, el("summary", {}, "Notes and thoughts as text"), this.list);
     const save = el("button", { type: "button", class: "quiet", title: "Download this turn as JSON" }, "Save JSON");
     save.addEventListener("click", () => onExport?.(turn));
-    const title = example ? "An example" : `Turn ${turn.number}`;
+    const title = example ? "An illustration, not a recording" : `Turn ${turn.number}`;
     this.root = el("article", { class: example ? "turn example" : "turn", "aria-label": title },
       el("header", { class: "turn-head" }, el("h2", {}, title), this.badge, onExport ? save : null),
       this.words, this.timeline.root, this.answer.root, this.ledgerBox, this.textBox);
