@@ -95,7 +95,7 @@ def _decode(path: Path) -> tuple[Pcm, int]:
 def write_wav(path: Path, pcm: Pcm, sample_rate_hz: int) -> None:
     """Write `pcm` (int16 [n]) as a mono 16 bit WAV."""
     try:
-        with wave.open(str(path), "wb") as out:
+        with path.open("wb") as file, wave.open(file, "wb") as out:
             out.setnchannels(1)
             out.setsampwidth(2)
             out.setframerate(sample_rate_hz)

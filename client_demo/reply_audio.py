@@ -21,9 +21,9 @@ class ReplyStrip:
 
     def __init__(self, sample_rate_hz: int) -> None:
         self.sample_rate_hz = sample_rate_hz
-        self._pieces: list[tuple[int, Pcm]] = []  # (ns on our clock at which it sounds, samples)
-        self._free_ns = 0
-        self._anchor: tuple[int, int] | None = None  # (arrival ns, position) of the first packet with a position
+        self._pieces: list[tuple[int, Pcm]] = []  # (place, samples); places are samples of our monotonic clock
+        self._free = 0
+        self._anchor: int | None = None  # place of RTP position 0
         self._kept = 0
 
     def push(self, packet: AudioPacket) -> None:
@@ -32,34 +32,37 @@ class ReplyStrip:
         if self._kept + packet.pcm.size > MAX_S * self.sample_rate_hz:
             return
         self._kept += packet.pcm.size
+        arrived = self._place(packet.arrival_ns)
         if packet.position_samples is None:
-            at_ns = max(self._free_ns, packet.arrival_ns)
+            place = max(self._free, arrived)
         else:
-            self._anchor = self._anchor or (packet.arrival_ns, packet.position_samples)
-            at_ns = self._anchor[0] + self._ns(packet.position_samples - self._anchor[1])
-        self._free_ns = at_ns + self._ns(packet.pcm.size)
-        self._pieces.append((at_ns, packet.pcm))
+            if self._anchor is None:
+                self._anchor = arrived - packet.position_samples
+            place = self._anchor + packet.position_samples
+        self._free = place + packet.pcm.size
+        self._pieces.append((place, packet.pcm))
 
     def flush(self, at_ns: int) -> None:
         """Barge-in: what would sound after `at_ns` is not heard."""
-        while self._pieces and self._pieces[-1][0] >= at_ns:
+        cut = self._place(at_ns)
+        while self._pieces and self._pieces[-1][0] >= cut:
             self._kept -= self._pieces.pop()[1].size
         if self._pieces:
-            begin_ns, pcm = self._pieces[-1]
-            keep = max(0, (at_ns - begin_ns) * self.sample_rate_hz // 1_000_000_000)
-            self._pieces[-1] = (begin_ns, pcm[:keep])
-        self._free_ns = min(self._free_ns, at_ns)
+            place, pcm = self._pieces[-1]
+            self._pieces[-1] = (place, pcm[: cut - place])
+        self._free = min(self._free, cut)
 
     def samples(self, origin_ns: int) -> Pcm:
         """Everything from `origin_ns` to the last sample, int16 [n]; silence where nothing sounded."""
-        placed = [((at_ns - origin_ns) * self.sample_rate_hz // 1_000_000_000, pcm) for at_ns, pcm in self._pieces]
-        length = max((start + pcm.size for start, pcm in placed), default=0)
+        origin = self._place(origin_ns)
+        length = max((place - origin + pcm.size for place, pcm in self._pieces), default=0)
         strip = np.zeros(max(0, length), dtype=np.int16)
-        for start, pcm in placed:
+        for place, pcm in self._pieces:
+            start = place - origin
             skip = max(0, -start)
             if skip < pcm.size:
                 strip[start + skip : start + pcm.size] = pcm[skip:]
         return strip
 
-    def _ns(self, samples: int) -> int:
-        return samples * 1_000_000_000 // self.sample_rate_hz
+    def _place(self, at_ns: int) -> int:
+        return at_ns * self.sample_rate_hz // 1_000_000_000
