@@ -195,6 +195,8 @@ class Agent:
         try:
             await self._say(ids)
         except asyncio.CancelledError:
+            if self.closing.is_set():
+                raise
             status = "cancelled"
         await self.send("forethought.heard", item_id=item, response_id=rid, text="an answer", audio_ms=1)
         await self.send("response.output_audio.done", **ids)
