@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from realtime.decoder.kv_cache import LayerCache
 from realtime.decoder.sequence import runs
 
 TILE_TOKENS = 128
@@ -60,22 +61,18 @@ def plan_span(
     return Span(first_row, count, position, key_runs, tuple(tiles), columns[None, :] > rows[:, None])
 
 
-def attend(queries: Tensor, cache: Tensor, span: Span) -> Tensor:
+def attend(qkv: Tensor, cache: LayerCache, span: Span) -> Tensor:
     """Attention of one span in one layer.
 
-    queries: [count, heads, head_dim], rotated and scaled. cache: the layer's slots [slots, 2 * kv_heads, head_dim].
-    Returns [count, heads * head_dim] in the dtype of `queries`.
+    qkv: contiguous [count, heads + 2 * kv_heads, head_dim]; queries (rotated and scaled), then keys and values, which
+    are in the cache already. Returns [count, heads * head_dim] in the dtype of `qkv`.
     """
-    count, heads, head_dim = queries.shape
-    kv_heads = cache.shape[1] // 2
-    group = heads // kv_heads
+    count, (kv_heads, head_dim, _) = span.count, cache.keys.shape
+    group = qkv.shape[1] // kv_heads - 2
     rows = count * group  # of one product: position major, head of the group minor
-    grouped = queries.view(count, kv_heads, group, head_dim).transpose(0, 1).reshape(kv_heads, rows, head_dim)
-    if rows < _LEAST_PRODUCT_ROWS:
-        grouped = functional.pad(grouped, (0, 0, 0, _LEAST_PRODUCT_ROWS - rows))
-    grouped = grouped.to(cache.dtype)
+    queries = _queries(qkv, kv_heads, group).to(cache.keys.dtype)
 
-    parts = [torch.bmm(grouped, cache[start:end, :kv_heads].permute(1, 2, 0)) for start, end in span.key_runs]
+    parts = [torch.bmm(queries, cache.keys.narrow(2, start, end - start)) for start, end in span.key_runs]
     scores = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
     _hide_future(scores, span, group)
     weights = torch.softmax(scores, dim=2)
@@ -83,21 +80,39 @@ def attend(queries: Tensor, cache: Tensor, span: Span) -> Tensor:
     mixed: Tensor | None = None
     column = 0
     for ranges in span.value_tiles:
-        pieces = [cache[start:end, kv_heads:] for start, end in ranges]
-        values = (pieces[0] if len(pieces) == 1 else torch.cat(pieces)).transpose(0, 1)
-        tile = weights[:, :, column : column + values.shape[1]]
+        pieces = [cache.values.narrow(1, start, end - start) for start, end in ranges]
+        values = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
+        tile = weights.narrow(2, column, values.shape[1])
         mixed = torch.bmm(tile, values) if mixed is None else mixed.baddbmm_(tile, values)
         column += values.shape[1]
     assert mixed is not None
     # [count, kv_heads, group, head_dim]
     by_position = mixed[:, :rows].view(kv_heads, count, group, head_dim).transpose(0, 1)
-    return by_position.reshape(count, heads * head_dim).to(queries.dtype)
+    return by_position.reshape(count, kv_heads * group * head_dim).to(qkv.dtype)
+
+
+def _queries(qkv: Tensor, kv_heads: int, group: int) -> Tensor:
+    """Queries by key/value head: [kv_heads, rows, head_dim], rows = count * group but at least 4.
+
+    Rows that fill up to 4 are whatever stands next in memory (another head of the same row): their results are
+    computed and never read. That spares a copy in every layer of every decoding step.
+    """
+    count, total, head_dim = qkv.shape
+    least = min(_LEAST_PRODUCT_ROWS, total - (kv_heads - 1) * group)
+    if count == 1 and group < least:
+        return qkv.as_strided((kv_heads, least, head_dim), (group * head_dim, head_dim, 1))
+    heads = qkv[:, : kv_heads * group].view(count, kv_heads, group, head_dim)
+    queries = heads.transpose(0, 1).reshape(kv_heads, count * group, head_dim)
+    missing = _LEAST_PRODUCT_ROWS - count * group
+    return functional.pad(queries, (0, 0, 0, missing)) if missing > 0 else queries
 
 
 def _hide_future(scores: Tensor, span: Span, group: int) -> None:
     """Put -inf, in place, on every column that its row must not see. scores: [kv_heads, rows, columns]."""
     if span.count == 1:
-        scores[:, :, span.position + 1 :] = -torch.inf
+        hidden = scores.shape[2] - span.position - 1
+        if hidden:
+            scores.narrow(2, span.position + 1, hidden).fill_(-torch.inf)
         return
     tail = scores[:, : span.count * group, span.position :]
     tail = tail.view(tail.shape[0], span.count, group, tail.shape[2])

@@ -7,12 +7,25 @@ The memory is reserved at once and committed by the operating system only as it 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from realtime.decoder.sequence import BlockCopy
 from realtime.decoder.shape import DecoderShape
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCache:
+    """One layer's memory, and the two views of it that attention multiplies with.
+
+    slots: [slots, 2 * kv_heads, head_dim]. keys: [kv_heads, head_dim, slots]. values: [kv_heads, slots, head_dim].
+    """
+
+    slots: Tensor
+    keys: Tensor
+    values: Tensor
 
 
 class KvCache:
@@ -34,7 +47,14 @@ class KvCache:
         self._all = torch.empty(
             (shape.layers, blocks * block_tokens, 2 * shape.kv_heads, shape.head_dim), dtype=dtype, device=device
         )  # never read where it was not written: lengths come from positions
-        self.layers: list[Tensor] = list(self._all.unbind(0))
+        self.layers = [
+            LayerCache(
+                slots,
+                keys=slots[:, : shape.kv_heads].permute(1, 2, 0),
+                values=slots[:, shape.kv_heads :].transpose(0, 1),
+            )
+            for slots in self._all.unbind(0)
+        ]
 
     def fill(self, value: float) -> None:
         """Overwrite everything. For tests that make unwritten slots loud (NaN)."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from realtime.decoder.attention import Span, attend
+from realtime.decoder.kv_cache import LayerCache
 from realtime.decoder.linear import Linear, Matrix
 from realtime.decoder.shape import DecoderShape
 
@@ -60,7 +61,7 @@ class Norm:
 class Network:
     """The decoder. Shapes: rows are the new positions of all sequences in a step, laid end to end.
 
-    layers, final_norm: as loaded (see checkpoint.py), norms already `Norm.scaled`.
+    Norm weights are already `Norm.scaled` (see checkpoint.py).
     """
 
     def __init__(
@@ -82,10 +83,10 @@ class Network:
         scales = [shape.head_dim**-0.5] * shape.heads + [1.0] * shape.kv_heads
         self._head_scale = torch.tensor(scales, device=device)[:, None]
 
-    def forward(self, x: Tensor, batch: Batch, cache: list[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, batch: Batch, cache: list[LayerCache]) -> Tensor:
         """Run all layers, writing keys and values of every row into `cache`.
 
-        x: [rows, width] float32 embeddings, overwritten. cache: one tensor [slots, 2 * kv_heads, head_dim] a layer.
+        x: [rows, width] float32 embeddings, overwritten. cache: one entry a layer.
         Returns the residual stream [rows, width] (before the final norm).
         """
         shape = self.shape
@@ -93,14 +94,12 @@ class Network:
         heads, kv_heads = shape.heads, shape.kv_heads
         # [rows, heads + kv_heads, head_dim / 2] complex; the query heads carry the attention scale
         rotation = self._rotation[batch.positions][:, None, :] * self._head_scale
-        for layer, slots in zip(self._layers, cache, strict=True):
+        for layer, memory in zip(self._layers, cache, strict=True):
             qkv = layer.qkv(self._norm(x, layer.attention_norm)).view(rows, heads + 2 * kv_heads, shape.head_dim)
             pairs = qkv[:, : heads + kv_heads].view(rows, heads + kv_heads, shape.head_dim // 2, 2)
             torch.view_as_complex(pairs).mul_(rotation)
-            slots.index_copy_(0, batch.slots, qkv[:, heads:].to(slots.dtype))
-            mixed = [
-                attend(qkv[span.first_row : span.first_row + span.count, :heads], slots, span) for span in batch.spans
-            ]
+            memory.slots.index_copy_(0, batch.slots, qkv[:, heads:].to(memory.slots.dtype))
+            mixed = [attend(qkv[span.first_row : span.first_row + span.count], memory, span) for span in batch.spans]
             x.add_(layer.o(mixed[0] if len(mixed) == 1 else torch.cat(mixed)))
             gate, up = layer.gate_up(self._norm(x, layer.mlp_norm)).chunk(2, dim=1)
             x.add_(layer.down(functional.silu(gate).mul_(up)))
