@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 
+import numpy as np
 import structlog
 
 from realtime.errors import VoiceError
@@ -87,6 +88,8 @@ class Speaking:
 
     async def _speak(self, clause: Clause) -> None:
         if not clause.spoken.strip():
+            # Nothing to say, but the text counts as heard once it is reached.
+            self._playout.enqueue(self._turn, self._attempt, clause.text, np.zeros(0, np.int16))
             return
         speech = await self._voice.synthesise(clause.spoken, speed=self._speed)
         pcm = await asyncio.get_running_loop().run_in_executor(

@@ -86,20 +86,28 @@ def reference_mel(pcm: np.ndarray) -> np.ndarray:
     return np.array(frames)
 
 
-def reference_embeddings(pcm: np.ndarray, chunk: int = 32, right: int = 0, segment: int = 1472) -> torch.Tensor:
-    """A whole turn, int16 or float32 [n] -> float64 [ceil(n / 1280), 576]. chunk, right, segment in 50 Hz frames."""
+def reference_embeddings(
+    pcm: np.ndarray, chunk: int = 32, right: int = 0, segment: int = 1472, model: AudioModel | None = None
+) -> torch.Tensor:
+    """A whole turn, int16 or float32 [n] -> float64 [ceil(n / 1280), width]. chunk, right, segment in 50 Hz frames.
+
+    The weights are the seed model's as read from its files, or the values of `model`.
+    """
+    w = seed_weights() if model is None else {name: tensor.double() for name, tensor in model.state_dict().items()}
+    heads = 6 if model is None else model.config.encoder.heads
     audio = pcm / 32768 if pcm.dtype == np.int16 else pcm
     total = -(-len(audio) // 1280) * 4
     audio = np.pad(audio, (0, (total + right) * 320 - len(audio)))
     heard = []
     for start in range(0, total, segment):
         frames = min(segment, total - start)
-        heard.append(_segment(audio[start * 320 : (start + frames + right) * 320], frames, chunk, right))
+        heard.append(_segment(audio[start * 320 : (start + frames + right) * 320], frames, chunk, right, w, heads))
     return torch.cat(heard)
 
 
-def _segment(audio: np.ndarray, frames: int, chunk: int, right: int) -> torch.Tensor:
-    w = seed_weights()
+def _segment(
+    audio: np.ndarray, frames: int, chunk: int, right: int, w: dict[str, torch.Tensor], heads: int
+) -> torch.Tensor:
     mel = torch.from_numpy(reference_mel(audio)).T[None]
     x = gelu(conv1d(pad(mel, (2, 0)), w["encoder.conv1.weight"], w["encoder.conv1.bias"]))
     x = gelu(conv1d(pad(x, (1, 0)), w["encoder.conv2.weight"], w["encoder.conv2.bias"], stride=2))[0].T
@@ -112,25 +120,26 @@ def _segment(audio: np.ndarray, frames: int, chunk: int, right: int) -> torch.Te
         group += [number] * (end + right - start)
         final += [True] * (end - start) + [False] * right
     x = x[index]
+    width, layers = x.shape[1], 1 + max(int(name.split(".")[2]) for name in w if ".layers." in name)
     groups, is_final = torch.tensor(group), torch.tensor(final)
     sees = (groups[:, None] == groups) | ((groups[:, None] > groups) & is_final)
 
-    for n in range(4):
+    for n in range(layers):
         p = f"encoder.layers.{n}."
-        norm = layer_norm(x, (384,), w[p + "ln1.weight"], w[p + "ln1.bias"], 1e-5)
+        norm = layer_norm(x, (width,), w[p + "ln1.weight"], w[p + "ln1.bias"], 1e-5)
         q, k, v = (
-            part.view(-1, 6, 64).transpose(0, 1)
-            for part in linear(norm, w[p + "qkv.weight"], w[p + "qkv.bias"]).split(384, 1)
+            part.view(-1, heads, width // heads).transpose(0, 1)
+            for part in linear(norm, w[p + "qkv.weight"], w[p + "qkv.bias"]).split(width, 1)
         )
-        scores = (q @ k.transpose(1, 2) / 8).masked_fill(~sees, -torch.inf)
-        attended = (scores.softmax(-1) @ v).transpose(0, 1).reshape(-1, 384)
+        scores = (q @ k.transpose(1, 2) / (width // heads) ** 0.5).masked_fill(~sees, -torch.inf)
+        attended = (scores.softmax(-1) @ v).transpose(0, 1).reshape(-1, width)
         x = x + linear(attended, w[p + "o.weight"], w[p + "o.bias"])
-        norm = layer_norm(x, (384,), w[p + "ln2.weight"], w[p + "ln2.bias"], 1e-5)
+        norm = layer_norm(x, (width,), w[p + "ln2.weight"], w[p + "ln2.bias"], 1e-5)
         hidden = gelu(linear(norm, w[p + "fc1.weight"], w[p + "fc1.bias"]))
         x = x + linear(hidden, w[p + "fc2.weight"], w[p + "fc2.bias"])
 
     pooled = (x[is_final][0::2] + x[is_final][1::2]) / 2
-    pooled = layer_norm(pooled, (384,), w["encoder.ln.weight"], w["encoder.ln.bias"], 1e-5)
+    pooled = layer_norm(pooled, (width,), w["encoder.ln.weight"], w["encoder.ln.bias"], 1e-5)
     stacked = torch.cat([pooled[0::2], pooled[1::2]], 1)
     hidden = gelu(linear(stacked, w["adapter.fc1.weight"], w["adapter.fc1.bias"]))
     return linear(hidden, w["adapter.fc2.weight"], w["adapter.fc2.bias"])

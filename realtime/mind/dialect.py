@@ -43,6 +43,8 @@ class Dialect:
         special: SpecialTokens,
         default_instructions: str,
     ) -> None:
+        # The seed model was trained on one line of reasoning, never on none: with an empty block it reasons aloud.
+        self.least_thought_lines = 1
         self._encode = encode
         self.detokenizer = detokenizer
         self.special = special

@@ -15,6 +15,11 @@ from realtime.mind.dialect import Dialect
 from realtime.mind.memory import KvSequence, Memory, Symbol
 
 
+# A line of thought that is still not over this many tokens behind the deadline is cut off all the same: about
+# half a second on two cores.
+LATE_THOUGHT_TOKENS = 48
+
+
 class Phase(enum.Enum):
     """Where an answer lane is in the trained format."""
 
@@ -92,15 +97,16 @@ class AnswerLane:
         self._line = "".join(self._words.push(token) for token in notes)
         self._at_line_start = not heard
         self._answer_begun = False
+        self._thought_lines = 0
 
     @property
     def transcript(self) -> str:
         return self._line.strip()
 
     def pass_deadline(self) -> None:
-        """Thinking has used its time: close the block as soon as the line of what was heard is complete."""
+        """Thinking has used its time: close the block as soon as the dialect's least thought stands in it."""
         self._deadline_passed = True
-        if self.phase is Phase.THINKING:
+        if self.phase is Phase.THINKING and self._has_least_thought:
             self._close_thought()
 
     def accept(self, token: int) -> Pieces:
@@ -134,12 +140,15 @@ class AnswerLane:
         if not self._respond:
             self.phase = Phase.ENDED
             pieces.ended = "no_response"
-        elif not text or self._deadline_passed:  # the block was closed, or must be, right behind the line
+        elif not text:  # the model closed the block right behind the line
             self._at_line_start = False
             self._close_thought()
         else:
             self._at_line_start = True
-            self._memory.extend(self.seq, [token])
+            if self._deadline_passed and self._has_least_thought:
+                self._close_thought()
+            else:
+                self._memory.extend(self.seq, [token])
         return pieces
 
     def _accept_thought(self, token: int) -> Pieces:
@@ -156,8 +165,17 @@ class AnswerLane:
         text = self._words.push(token)
         if text:
             self._at_line_start = text.endswith("\n")
+            self._thought_lines += text.count("\n")
         self._memory.extend(self.seq, [token])
+        if self._deadline_passed and self._has_least_thought:
+            self._close_thought()
         return Pieces(thought=text)
+
+    @property
+    def _has_least_thought(self) -> bool:
+        """The deadline may close the block: a checkpoint that was never trained on less reasons in its answer."""
+        least = self._dialect.least_thought_lines
+        return self._thought_lines >= least or self.thought_tokens >= LATE_THOUGHT_TOKENS
 
     def _close_thought(self) -> None:
         self._memory.extend(self.seq, self._dialect.close_thought(self._at_line_start))
