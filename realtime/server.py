@@ -31,7 +31,7 @@ from starlette.staticfiles import StaticFiles
 from realtime.clock import Clock, MonotonicClock
 from realtime.conversation import Conversation, Services
 from realtime.engine.client import EngineClient
-from realtime.engine.worker import EngineConfig
+from realtime.engine.config import EngineConfig
 from realtime.errors import ConfigurationError, ForethoughtError, LimitError
 from realtime.metrics import Metrics
 from realtime.protocol import (

@@ -19,7 +19,7 @@ import structlog
 
 from realtime.clock import NS_PER_MS, Clock
 from realtime.engine import messages as m
-from realtime.engine.worker import EngineConfig
+from realtime.engine.config import EngineConfig
 from realtime.errors import CheckpointError, EngineError, EngineLost, EngineOverloaded, ForethoughtError
 
 log = structlog.get_logger("engine")

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from realtime.clock import Clock
 from realtime.decoder import Decoder
 from realtime.engine import messages as m
+from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore, seed_dialect
 from realtime.errors import CheckpointError
 from streaming_encoder import CheckpointError as PartsError
 from streaming_encoder import load_audio_model
-
-if TYPE_CHECKING:
-    from realtime.engine.worker import EngineConfig
 
 WARM_UP_SECONDS = 2
 

@@ -15,7 +15,6 @@ import signal
 import socket
 import sys
 import threading
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
@@ -23,6 +22,7 @@ import structlog
 
 from realtime.clock import NS_PER_MS, NS_PER_S, MonotonicClock
 from realtime.engine import messages as m
+from realtime.engine.config import EngineConfig
 from realtime.errors import ForethoughtError
 
 log = structlog.get_logger("engine")
@@ -31,23 +31,6 @@ log = structlog.get_logger("engine")
 # reader stops reading and the server sees its own send buffer grow.
 INBOX_MESSAGES = 4096
 IDLE_WAIT_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class EngineConfig:
-    """What the server tells its engine on the command line, as JSON."""
-
-    model: str
-    threads: int
-    kv_tokens: int
-    exact: bool
-    chunk_frames: int
-    right_context_ms: int | None
-    note_interval_ms: int
-    nice: int
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
 
 
 class Inbox:

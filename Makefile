@@ -1,0 +1,47 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PORT ?= 8080
+BIN := .venv/bin
+PACKAGES := realtime streaming_encoder tts_bridge client_demo
+
+.PHONY: demo test setup setup-dev lint types imports unit soak bench format clean
+
+demo: setup  ## set up, then serve the voice chat on http://localhost:8080
+	$(BIN)/forethought serve --port $(PORT)
+
+test: setup-dev lint types imports unit  ## set up, then everything that must hold
+
+setup:
+	@scripts/setup.sh
+
+setup-dev:
+	@scripts/setup.sh dev
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types:
+	$(BIN)/mypy
+
+imports:
+	$(BIN)/lint-imports
+
+unit:
+	$(BIN)/pytest -m "not soak"
+
+soak: setup-dev  ## slow proofs
+	$(BIN)/pytest -m soak
+
+bench: setup-dev  ## every benchmark, on an otherwise idle machine
+	$(BIN)/python -m benchmarks.decoder
+	$(BIN)/python -m benchmarks.encoder
+	$(BIN)/python -m benchmarks.voice
+	$(BIN)/python -m benchmarks.media
+	$(BIN)/python -m benchmarks.turns
+
+format:
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,23 @@
+"""What the server tells its engine on the command line. Plain values; imports neither torch nor asyncio."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """How to load and run a model; travels as JSON."""
+
+    model: str
+    threads: int
+    kv_tokens: int
+    exact: bool
+    chunk_frames: int
+    right_context_ms: int | None
+    note_interval_ms: int
+    nice: int
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
