@@ -24,6 +24,8 @@ PACKET_BEFORE_NEWS_NS = 60 * NS_PER_MS
 QUIET_NS = 600 * NS_PER_MS
 # A server that has told of the beginning of a playout tells of its end; if that word is lost, this much quiet will do.
 UNTOLD_NS = 5000 * NS_PER_MS
+# The word that playout has stopped may overtake its last packets.
+LAST_PACKETS_NS = 100 * NS_PER_MS
 
 
 class TurnRecorder:
@@ -38,6 +40,7 @@ class TurnRecorder:
         self._by_response: dict[str, OpenTurn] = {}
         self._reports = 0
         self._loud: deque[tuple[int, str | None]] = deque(maxlen=16)  # recent packets with speech
+        self._last_loud_ns = 0
         self._plays_until_ns = 0  # when what has been received will have been played
         self._started: set[str] = set()  # responses whose playout the server says has begun
         self._stopped: set[str] = set()  # and ended
@@ -83,7 +86,9 @@ class TurnRecorder:
     def _over(self, turn: OpenTurn, now_ns: int) -> bool:
         if turn.done_ns is None:
             return False
-        if turn.response_id in self._stopped or turn.status in ("failed", "cancelled"):
+        if turn.response_id in self._stopped:
+            return now_ns - self._last_loud_ns >= LAST_PACKETS_NS
+        if turn.status in ("failed", "cancelled"):
             return True
         quiet_ns = now_ns - max(turn.done_ns, self._plays_until_ns)
         return quiet_ns >= (UNTOLD_NS if turn.response_id in self._started else 0)
@@ -101,6 +106,7 @@ class TurnRecorder:
         if not loud:
             return
         self._loud.append((packet.arrival_ns, packet.response_id))
+        self._last_loud_ns = packet.arrival_ns
         if turn is not None and turn.first_packet_ns is None:
             turn.first_packet_ns = packet.arrival_ns
 

@@ -198,6 +198,8 @@ class Agent:
             if self.closing.is_set():
                 raise
             status = "cancelled"
+        while status == "completed" and not self.frames.empty():  # noqa: ASYNC110  the track pops them on its own beat
+            await asyncio.sleep(0.01)
         await self.send("forethought.heard", item_id=item, response_id=rid, text="an answer", audio_ms=1)
         await self.send("response.output_audio.done", **ids)
         await self.send("response.output_audio_transcript.done", transcript="an answer", **ids)
