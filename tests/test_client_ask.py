@@ -48,8 +48,9 @@ async def test_a_question_is_asked_answered_and_measured(transport: TransportNam
         reply = np.frombuffer(file.readframes(-1), "<i2")
     sounding = np.flatnonzero(np.abs(reply) > 1000)
     expected_s = (turn.speech_end_ms + turn.ttfp_eos_ms) / 1000
-    assert sounding[0] / rate == pytest.approx(expected_s, abs=0.05)
-    assert (sounding[-1] - sounding[0]) / rate == pytest.approx(0.5, abs=0.05)
+    # The strip lies by the least delayed packet, the figure by the first one: they differ by its jitter.
+    assert sounding[0] / rate == pytest.approx(expected_s, abs=0.15)
+    assert (sounding[-1] - sounding[0]) / rate == pytest.approx(0.5, abs=0.08)
 
 
 async def test_the_json_has_the_promised_fields_and_the_print_shows_them() -> None:
