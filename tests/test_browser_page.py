@@ -144,6 +144,7 @@ def test_a_revoked_attempt_voids_its_thoughts_and_keeps_the_notes(browser: Chrom
 
 def test_an_interrupted_answer_keeps_what_was_heard(browser: Chromium, server: RunningServer) -> None:
     answer = {"response_id": "resp_1"}
+    heard_item = {"type": "message", "content": [{"type": "output_audio", "transcript": "One, two,"}]}
     turn = reduce(
         browser,
         server,
@@ -156,7 +157,7 @@ def test_an_interrupted_answer_keeps_what_was_heard(browser: Chromium, server: R
             {"type": "response.output_audio_transcript.delta", **answer, "delta": "One, two, three, four."},
             {"type": "forethought.heard", **ITEM, **answer, "text": "One, two,", "audio_ms": 700},
             {"type": "output_audio_buffer.cleared", **answer},
-            {"type": "response.done", "response": {"id": "resp_1", "status": "cancelled", "output": []}},
+            {"type": "response.done", "response": {"id": "resp_1", "status": "cancelled", "output": [heard_item]}},
         ],
     )
     assert turn["status"] == "interrupted"

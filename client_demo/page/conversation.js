@@ -15,7 +15,7 @@
 /** @typedef {{eosMs: number, firstAudioMs: number, totalMs: number}} Measured by this page's own meters */
 
 /** Deltas of one thought that come closer together than this are one line on the time axis. */
-const SAME_PLACE_MS = 240;
+const SAME_PLACE_MS = 600;
 
 export class Turn {
   /** @param {string} id @param {number} number @param {"voice" | "text"} kind @param {number} startMs */
@@ -45,6 +45,8 @@ export class Turn {
     this.answerIsFinal = false;
     this.playing = false;
     this.playedOut = false;
+    /** When the server said that the answer's audio began. @type {number | null} */
+    this.startedMs = null;
     /** Where the answer's first packet came. @type {number | null} */
     this.firstAudioMs = null;
     /** @type {number | null} */
@@ -216,6 +218,7 @@ const HANDLERS = {
     const turn = c.ofResponse(e);
     if (turn === null) return null;
     turn.playing = true;
+    turn.startedMs ??= nowMs;
     turn.firstAudioMs ??= nowMs;
     if (!turn.answerIsFinal) turn.status = "speaking";
     return turn;
@@ -255,7 +258,9 @@ function onTurn(conversation, event, nowMs) {
   const atMs = turn.kind === "voice" ? event.audio_ms : nowMs;
   if (event.state === "started") {
     turn.startMs = atMs;
-    turn.bargeIn = conversation.turns.some((each) => each !== turn && each.playing);
+    // The events of the cut may come before or after this one; the speech that made it began before it.
+    turn.bargeIn = conversation.turns.some((each) =>
+      each !== turn && (each.playing || (each.status === "interrupted" && each.startedMs !== null && atMs < (each.endMs ?? 0))));
   } else if (event.state === "tentative") {
     turn.attempts.push({
       attempt: event.attempt, state: "tentative", ms: atMs, endedMs: null,
@@ -316,7 +321,9 @@ function onThought(conversation, event, nowMs) {
     last.tokens += event.tokens ?? 0;
   } else {
     turn.thoughts.push({
-      ms, text: event.delta, tokens: event.tokens ?? 0, attempt: event.attempt, held: Boolean(event.held), revoked: false,
+      ms, text: event.delta, tokens: event.tokens ?? 0, attempt: event.attempt, held: Boolean(event.held),
+      // The last words of a void attempt may come after its end.
+      revoked: turn.attempts.some((each) => each.attempt === event.attempt && each.state === "revoked"),
     });
   }
   return turn;
@@ -333,7 +340,8 @@ function addAnswer(conversation, event) {
 function interrupt(conversation, turn, nowMs) {
   turn.status = "interrupted";
   turn.endMs ??= nowMs;
-  conversation.interruptedAtMs = nowMs;
+  // An answer that was never heard was not interrupted for the ear: the user had only paused.
+  if (turn.startedMs !== null) conversation.interruptedAtMs = nowMs;
 }
 
 /** @type {Handler} */
@@ -342,7 +350,9 @@ function onResponseDone(conversation, event, nowMs) {
   if (turn === null) return null;
   const { status, status_details: details, forethought: extra, output } = event.response;
   const said = output?.find((/** @type {any} */ item) => item.type === "message")?.content?.[0];
-  turn.answer = said?.transcript ?? said?.text ?? turn.answer;
+  const final = said?.transcript ?? said?.text ?? "";
+  // An interrupted item is cut to the words that were heard; the page also shows those that were not.
+  if (final.length > turn.answer.length || status !== "cancelled") turn.answer = final || turn.answer;
   turn.answerIsFinal = true;
   if (extra?.ledger?.stages_ms) turn.ledger ??= extra.ledger;
   if (extra?.transcript && !turn.transcriptIsFinal) turn.transcript = extra.transcript;

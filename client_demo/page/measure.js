@@ -12,6 +12,8 @@ const LEAD_MS = 300;
 const TAIL_MS = 400;
 /** No turn is so quiet for so long before its end. */
 const LONGEST_SILENCE_MS = 12_000;
+/** Events and audio travel apart; an event may come in this much later than the sound it tells of. */
+const EVENT_DELAY_MS = 120;
 
 export class Measure {
   /** @param {{input: import("./levels.js").LevelTrack, output: import("./levels.js").LevelTrack}} tracks */
@@ -45,12 +47,14 @@ export class Measure {
 
   /** Fill in the turn's own measurement as soon as its answer is audible. @param {Turn} turn @param {SessionClock} clock */
   listenFor(turn, clock) {
-    if (turn.measured !== null || turn.committedMs === null || turn.responseId === "") return;
+    if (turn.measured !== null || turn.committedMs === null || turn.startedMs === null) return;
     const committedAt = clock.toPage(turn.committedMs);
     const eos = turn.kind === "text" ? committedAt : this.tracks.input.lastVoicedBefore(committedAt, LONGEST_SILENCE_MS);
     if (eos === null) return;
-    const first = this.tracks.output.firstVoicedAfter(eos + 1);
-    if (first === null) return;
+    // Not before the answer's own audio began: the tail of an earlier, interrupted one may still be in the air.
+    const from = Math.max(eos + 1, clock.toPage(turn.startedMs) - EVENT_DELAY_MS);
+    const first = this.tracks.output.firstVoicedAfter(from);
+    if (first === null || (turn.endMs !== null && first > clock.toPage(turn.endMs) + TAIL_MS)) return;
     turn.measured = { eosMs: clock.toAudio(eos), firstAudioMs: clock.toAudio(first), totalMs: first - eos };
     turn.firstAudioMs = turn.measured.firstAudioMs;
   }

@@ -77,8 +77,9 @@ export class TurnCard {
     const cut = wordOffset(turn.answer, countWords(turn.heard));
     const current = turn.playing ? wordOffset(turn.answer, Math.max(0, countWords(turn.heard) - 1)) : cut;
     const interrupted = turn.status === "interrupted";
-    setText(answer.heard, turn.answer.slice(0, current));
-    setText(answer.current, turn.answer.slice(current, cut));
+    const word = turn.answer.slice(current, cut).trimStart();
+    setText(answer.heard, turn.answer.slice(0, cut - word.length));
+    setText(answer.current, word);
     setText(answer.unheard, interrupted ? turn.answer.slice(cut).trimStart() : turn.answer.slice(cut));
     setText(answer.failure, turn.status === "failed" ? turn.failure || "This turn got no answer." : "");
     answer.cut.hidden = !interrupted;
