@@ -117,14 +117,14 @@ def measure(
     if html_out is not None:
         html_out.write_text(client.html_report(result))
     client.print_measure(result)
-    raise typer.Exit(0 if result.reports else 1)
+    raise typer.Exit(int(result.exit_code))
 
 
 @app.command()
 def mic(
     device: Annotated[str | None, typer.Option(help="Sound device: a number or part of its name.")] = None,
     loudspeaker: Annotated[str | None, typer.Option(help="Another device for the answer.")] = None,
-    push_to_talk: Annotated[bool, typer.Option("--push-to-talk", help="Hold the floor with the space bar.")] = False,
+    push_to_talk: Annotated[bool, typer.Option("--push-to-talk", help="Space or Enter begins and ends a turn.")] = False,
     half_duplex: Annotated[
         bool, typer.Option("--half-duplex", help="Mute the microphone while the answer plays.")
     ] = False,

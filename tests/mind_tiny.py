@@ -1,0 +1,64 @@
+"""A dialect of one letter per token for the mind's tests, and a driver that runs a mind's work on a tiny decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from realtime.decoder.decoder import Decoder
+from realtime.decoder.sequence import Row
+from realtime.engine.core import DecoderMemory
+from realtime.engine.messages import FromEngine
+from realtime.mind import Dialect, Mind, SpecialTokens
+from realtime.mind.lanes import AnswerLane, NoteLane
+
+SPECIAL = SpecialTokens(
+    im_start=1, im_end=2, audio_start=3, audio_end=5, listen=8, wait=10, think=11, think_end=14
+)
+NEWLINE = 20
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+FIRST_LETTER = 30
+OTHER = 60
+
+
+def encode(text: str) -> list[int]:
+    """One token per character: a newline, 26 letters, and one id for everything else."""
+    return [
+        NEWLINE if char == "\n" else FIRST_LETTER + LETTERS.index(char) if char in LETTERS else OTHER for char in text
+    ]
+
+
+class Letters:
+    """The way back."""
+
+    def push(self, token_id: int) -> str:
+        if token_id == NEWLINE:
+            return "\n"
+        at = token_id - FIRST_LETTER
+        return LETTERS[at] if 0 <= at < len(LETTERS) else " "
+
+    def flush(self) -> str:
+        return ""
+
+
+def tiny_dialect() -> Dialect:
+    return Dialect(encode, Letters, SPECIAL, "be brief")
+
+
+def tiny_mind(decoder: Decoder, **options: int) -> Mind:
+    return Mind("session", tiny_dialect(), DecoderMemory(decoder), note_interval_frames=2, **options)
+
+
+def step(decoder: Decoder, mind: Mind, choose: Callable[[NoteLane | AnswerLane], int]) -> list[FromEngine]:
+    """Run everything that waits in one batch; `choose` gives the token at each lane's tip."""
+    work = list(mind.work())
+    if not work:
+        return []
+    rows = [Row(entry.seq, entry.seq.pending, want_logits=entry.lane is not None) for entry in work]  # type: ignore[arg-type]
+    decoder.step(rows)
+    said: list[FromEngine] = []
+    for entry in work:
+        mind.ran(entry.lane)
+    for entry in work:
+        if entry.lane is not None:
+            said += mind.accept(entry.lane, choose(entry.lane))
+    return said
