@@ -11,9 +11,7 @@ from realtime.engine.messages import FromEngine
 from realtime.mind import Dialect, Mind, SpecialTokens
 from realtime.mind.lanes import AnswerLane, NoteLane
 
-SPECIAL = SpecialTokens(
-    im_start=1, im_end=2, audio_start=3, audio_end=5, listen=8, wait=10, think=11, think_end=14
-)
+SPECIAL = SpecialTokens(im_start=1, im_end=2, audio_start=3, audio_end=5, listen=8, wait=10, think=11, think_end=14)
 NEWLINE = 20
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 FIRST_LETTER = 30

@@ -213,7 +213,9 @@ class MindHistory(RuleBasedStateMachine):
         self.decoder.drop(probe)
         symbols = [*self.committed(), *encode("x")]
         frames = [symbol for symbol in symbols if symbol < 0]
-        moved = dict(zip(frames, self.fresh.frames.put(self.decoder.frames.gather(frames)), strict=True)) if frames else {}
+        moved = (
+            dict(zip(frames, self.fresh.frames.put(self.decoder.frames.gather(frames)), strict=True)) if frames else {}
+        )
         theirs = run_alone(self.fresh, [moved.get(symbol, symbol) for symbol in symbols])
         self.fresh.frames.drop(list(moved.values()))
         assert ours is not None and torch.equal(ours, theirs)

@@ -30,7 +30,7 @@ class Dialect:
     """Builds every prompt piece of the seed format.
 
     Args:
-        encode: tokenises a string without automatic special tokens.
+        encode: tokenises a string; the name of a special token in it is plain text, so nobody can open a turn with it.
         detokenizer: makes a fresh incremental detokeniser.
         special: the ids of the special tokens.
         default_instructions: the system prompt the model was trained with.
@@ -61,11 +61,7 @@ class Dialect:
 
     def text_item(self, role: str, text: str) -> list[Symbol]:
         """A whole item of the history: `<|im_start|>role\\n…<|im_end|>\\n`."""
-        return [self.special.im_start, *self._encode(f"{role}\n{self._plain(text)}"), *self._end]
-
-    def _plain(self, text: str) -> str:
-        """Text from outside cannot open or close a turn: the special markers lose their angle brackets."""
-        return text.replace("<|", "< |").replace("<think>", "< think>").replace("</think>", "< /think>")
+        return [self.special.im_start, *self._encode(f"{role}\n{text}"), *self._end]
 
     def audio_open(self) -> list[Symbol]:
         """What stands before the audio frames of a user turn."""
