@@ -21,6 +21,17 @@ VOCAB = 49_152
 ids_of_any_kind = st.lists(st.integers(0, VOCAB - 1), max_size=40)
 
 
+@cache
+def expressible_bytes() -> frozenset[bytes]:
+    tokenizer = seed_tokenizer()
+    return frozenset(tokenizer.token_bytes(token) for token in range(VOCAB))
+
+
+def is_expressible(text: str) -> bool:
+    """A few bytes (of rare scripts) never occurred in the vocabulary's training; the tokenizer drops them."""
+    return all(bytes([byte]) in expressible_bytes() for byte in text.encode())
+
+
 @settings(deadline=None)
 @given(ids_of_any_kind)
 def test_deltas_join_to_the_full_decoding(ids: list[int]) -> None:
@@ -29,7 +40,7 @@ def test_deltas_join_to_the_full_decoding(ids: list[int]) -> None:
 
 
 @settings(deadline=None)
-@given(st.text(st.characters(max_codepoint=0x2FFFF), max_size=60))  # the vocabulary lacks the bytes of higher planes
+@given(st.text(max_size=60).filter(is_expressible))
 @example("naïve 🦉 café 你好 👩‍👩‍👧‍👦")
 def test_text_comes_back_and_no_delta_holds_half_a_character(text: str) -> None:
     tokenizer = seed_tokenizer()
