@@ -212,8 +212,16 @@ class Conversation:
             self._carry_out(command)
         except ForethoughtError as error:
             self.emit(self._protocol.fault(error))
-            if isinstance(command, CreateResponse):
-                self.emit(self._protocol.response_finished(command.response_id, "failed", error=error))
+
+    def _create_response(self, command: CreateResponse) -> None:
+        try:
+            self._exchange.create_response(command.response_id, command.params)
+        except ForethoughtError as error:
+            self.emit(self._protocol.fault(error))
+            self.emit(self._protocol.response_finished(command.response_id, "failed", error=error))
+
+    def _cancel_response(self, command: CancelResponse) -> None:
+        self._exchange.cancel_response(command.response_id)
 
     def _carry_out(self, command: Command) -> None:
         match command:
@@ -227,9 +235,11 @@ class Conversation:
             case ConfigChanged():
                 self._configure(command.config, command.changed)
             case CreateResponse():
-                self._exchange.create_response(command.response_id, command.params)
+                # Clients ask for the answer right behind their commit, which waits for the audio before it.
+                self._hearing.after_audio(lambda: self._create_response(command))
             case CancelResponse():
-                self._exchange.cancel_response(command.response_id)
+                if not self._exchange.cancel_response(command.response_id):
+                    self._hearing.after_audio(lambda: self._cancel_response(command))
             case ClearOutput():
                 self._exchange.clear_output()
             case PutItem():
@@ -334,14 +344,14 @@ class Conversation:
         self._exchange.engine_said(message)
 
     def engine_lost(self, error: EngineLost) -> None:
-        self._exchange.fail(error)
-        self._hearing.clear(lambda: None)
+        self._exchange.engine_lost(error)
 
     def engine_back(self) -> None:
         """A new engine knows nothing: it is told what was said, as text."""
         self.tell_engine(self._opening())
         for said in self._history:
             self.tell_engine(m.PutText(session=self._session, item=said.item, role=said.role, text=said.text))
+        self._exchange.engine_back()
 
     # --- inside -------------------------------------------------------------------------------------
 

@@ -47,7 +47,10 @@ class Turn:
     number: int
     item: str
     started_ms: int = 0
+    from_sample: int = 0
+    silent_sample: int = 0  # where the tentative end was decided
     machine_turn: int | None = None  # None: a turn of text
+    request: m.Respond | None = None  # what a turn of text asked of the engine
     attempt: int = 0
     is_committed: bool = False
     ledger: Ledger | None = None
@@ -70,6 +73,11 @@ class Turn:
     statement: Statement | None = None
     frames_left: int = 0
     progress: list[tuple[int, str]] = field(default_factory=list)  # (ms of the answer heard, its text so far)
+
+    def forget_attempt(self) -> None:
+        """What was thought and written of this attempt is void."""
+        self.transcript, self.transcript_done, self.thought, self.answer = "", False, "", ""
+        self.thought_tokens, self.done, self.failure = 0, None, None
 
 
 class Shell(Protocol):
@@ -164,6 +172,7 @@ class Exchange:
             self._turns,
             self._protocol.new_item_id(),
             started_ms=decision.from_sample // SAMPLES_PER_MS,
+            from_sample=decision.from_sample,
             machine_turn=decision.turn,
         )
         if detection is not None:
@@ -182,6 +191,7 @@ class Exchange:
             return
         self.judged(decision.at_sample)
         turn.attempt = decision.attempt
+        turn.silent_sample = decision.at_sample
         turn.speech_end_ms = decision.speech_end_sample // SAMPLES_PER_MS
         turn.ledger = Ledger(
             turn.number,
@@ -190,20 +200,24 @@ class Exchange:
             decision.speech_end_sample / SAMPLES_PER_MS,
         )
         turn.ledger.stamp(Stage.ENDPOINT_WAIT, self._clock.now_ns())
+        self._end_turn(turn)
+        self._say_turn(turn, "tentative", decision.at_sample // SAMPLES_PER_MS, silence_ms=decision.silence_ms)
+
+    def _end_turn(self, turn: Turn) -> None:
+        """Let the engine answer what it has of the turn, and hold what comes."""
         config = self._protocol.config
         self._shell.tell_engine(
             m.EndTurn(
                 session=self._session,
                 turn=turn.number,
                 attempt=turn.attempt,
-                at_sample=decision.at_sample,
+                at_sample=turn.silent_sample,
                 think_ms=self._thinking.budget_ms(config.effort),
                 max_tokens=config.max_output_tokens or DEFAULT_MAX_TOKENS,
             )
         )
-        if config.speaks:
-            self._begin_speaking(turn, held=True)
-        self._say_turn(turn, "tentative", decision.at_sample // SAMPLES_PER_MS, silence_ms=decision.silence_ms)
+        if config.speaks and turn.speaking is None:
+            self._begin_speaking(turn, held=turn.response is None)
 
     def _revoked(self, decision: Revoked) -> None:
         turn = self.turn
@@ -211,8 +225,8 @@ class Exchange:
             return
         self._stop_speaking(turn)
         self._shell.tell_engine(m.Revoke(session=self._session, turn=turn.number, attempt=turn.attempt))
-        turn.transcript, turn.transcript_done, turn.thought, turn.answer = "", False, "", ""
-        turn.thought_tokens, turn.done, turn.ledger, turn.failure = 0, None, None, None
+        turn.forget_attempt()
+        turn.ledger = None
         self._say_turn(turn, "revoked", decision.at_sample // SAMPLES_PER_MS)
 
     def _committed(self, decision: Committed) -> None:
@@ -273,24 +287,25 @@ class Exchange:
         turn.ledger = Ledger(turn.number, 1, now_ns, now_ms)
         turn.ledger.commit(now_ns, now_ms, "client", {})
         self.turn = turn
-        self._shell.tell_engine(
-            m.Respond(
-                session=self._session,
-                turn=turn.number,
-                attempt=1,
-                think_ms=self._thinking.budget_ms(params.effort),
-                max_tokens=params.max_output_tokens or DEFAULT_MAX_TOKENS,
-            )
+        turn.request = m.Respond(
+            session=self._session,
+            turn=turn.number,
+            attempt=1,
+            think_ms=self._thinking.budget_ms(params.effort),
+            max_tokens=params.max_output_tokens or DEFAULT_MAX_TOKENS,
         )
+        self._shell.tell_engine(turn.request)
         if params.speaks:
             self._begin_speaking(turn, held=True)
         self._begin_response(turn, response_id, params)
 
-    def cancel_response(self, response_id: str) -> None:
-        """The client wants no more of this answer."""
+    def cancel_response(self, response_id: str) -> bool:
+        """The client wants no more of this answer; says whether it is one that was begun."""
         turn = self.turn
-        if turn is not None and turn.response == response_id:
-            self._interrupt(turn, "client_cancelled")
+        if turn is None or turn.response != response_id:
+            return False
+        self._interrupt(turn, "client_cancelled")
+        return True
 
     def clear_output(self) -> None:
         """WebRTC: the client wants silence now."""
@@ -384,6 +399,8 @@ class Exchange:
                 turn.transcript, turn.transcript_done = message.text, True
                 if turn.is_committed:
                     self._say_transcript(turn)
+                elif turn.machine_turn is not None:
+                    self._hearing.mind_vote(turn.machine_turn, turn.attempt, message.ready)
             case m.Answer():
                 self._answer(turn, message.text)
             case m.Timing():
@@ -409,6 +426,38 @@ class Exchange:
         else:
             self._say_turn(turn, "discarded", self._hearing.received_ms, reason=error.code)
             self.turn = None
+
+    def engine_lost(self, error: ForethoughtError) -> None:
+        """An answer in progress is lost; a turn that is still being spoken waits for the next engine."""
+        turn = self.turn
+        if turn is None or turn.is_committed:
+            self.fail(error)
+            return
+        self._shell.emit(self._protocol.fault(error))
+        self._stop_speaking(turn)
+        turn.forget_attempt()
+
+    def engine_back(self) -> None:
+        """A new engine knows the history; it is told of the turn in hand from its first sample on."""
+        turn = self.turn
+        if turn is None:
+            return
+        if turn.request is not None:
+            self._shell.tell_engine(turn.request)
+            return
+        turn.notes.clear()
+        turn.note_tokens = 0
+        self._shell.tell_engine(m.StartTurn(session=self._session, turn=turn.number, at_sample=turn.from_sample))
+        self._sent_until = turn.from_sample
+        if turn.ledger is None:
+            return
+        self.judged(turn.silent_sample)
+        self._end_turn(turn)
+        if turn.is_committed:
+            self._sent_until = None
+            self._shell.tell_engine(
+                m.Commit(session=self._session, turn=turn.number, attempt=turn.attempt, item=turn.item)
+            )
 
     def _thought(self, turn: Turn, message: m.Thought) -> None:
         turn.thought += message.text

@@ -26,8 +26,9 @@ from realtime.turns.detectors import EndpointDetector, FrameDetector
 # A client may send a recording faster than it was spoken (one append event may hold over five minutes), so the queue
 # is long; beyond it the append is refused with a typed error and nothing of it is taken.
 MAX_QUEUED_S = 360
-# Frames judged in one trip to the executor: bounds how long a burst keeps the machine waiting for a decision.
-FRAMES_PER_TRIP = 16
+# Audio judged in one trip to the executor: bounds how long a burst keeps the machine waiting for a decision, and keeps
+# a recording that came in one piece from running past the ring before it was judged.
+TRIP_SAMPLES = 16 * 512
 # Arrival times are asked for positions up to a whole turn back.
 REMEMBERED_ARRIVALS = 4096
 
@@ -42,7 +43,7 @@ class _Audio:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A client's commit or clear, kept in order with the audio around it."""
+    """What a client asked for, kept in order with the audio around it."""
 
     act: Callable[[int], None]
 
@@ -142,6 +143,10 @@ class Hearing:
 
         self._mark(act)
 
+    def after_audio(self, act: Callable[[], None]) -> None:
+        """Call `act` once everything pushed and committed so far has been judged."""
+        self._mark(lambda _: act())
+
     def configure(self, policy: TurnPolicy) -> None:
         self._machine.configure(policy)
 
@@ -160,7 +165,6 @@ class Hearing:
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Judge audio until cancelled; asks for the end-of-turn model's votes as children of `group`."""
-        loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -170,16 +174,20 @@ class Hearing:
                     entry.act(self._listener.samples)
                     self._judged(self._listener.samples)
                     continue
-                self._queued_samples -= len(entry.pcm)
-                at_sample = self._listener.frame_sample
-                frames = self._listener.push(entry.pcm)
-                for begin in range(0, len(frames), FRAMES_PER_TRIP):
-                    trip = frames[begin : begin + FRAMES_PER_TRIP]
-                    voice = await loop.run_in_executor(self._executor, self._judge, trip)
-                    for frame, voice_p in zip(trip, voice, strict=True):
-                        self._take(VoiceFrame.heard(frame, at_sample, voice_p), group)
-                        at_sample += len(frame)
-                self._judged(self._listener.samples)
+                for begin in range(0, len(entry.pcm), TRIP_SAMPLES):
+                    await self._hear(entry.pcm[begin : begin + TRIP_SAMPLES], group)
+
+    async def _hear(self, pcm: Pcm16, group: asyncio.TaskGroup) -> None:
+        self._queued_samples -= len(pcm)
+        at_sample = self._listener.frame_sample
+        frames = self._listener.push(pcm)
+        if frames:
+            loop = asyncio.get_running_loop()
+            voice = await loop.run_in_executor(self._executor, self._judge, frames)
+            for frame, voice_p in zip(frames, voice, strict=True):
+                self._take(VoiceFrame.heard(frame, at_sample, voice_p), group)
+                at_sample += len(frame)
+        self._judged(self._listener.samples)
 
     def _judge(self, frames: list[npt.NDArray[np.float32]]) -> list[float]:
         return [self._detector.probability(frame) for frame in frames]
