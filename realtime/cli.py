@@ -124,7 +124,9 @@ def measure(
 def mic(
     device: Annotated[str | None, typer.Option(help="Sound device: a number or part of its name.")] = None,
     loudspeaker: Annotated[str | None, typer.Option(help="Another device for the answer.")] = None,
-    push_to_talk: Annotated[bool, typer.Option("--push-to-talk", help="Space or Enter begins and ends a turn.")] = False,
+    push_to_talk: Annotated[
+        bool, typer.Option("--push-to-talk", help="Space or Enter begins and ends a turn.")
+    ] = False,
     half_duplex: Annotated[
         bool, typer.Option("--half-duplex", help="Mute the microphone while the answer plays.")
     ] = False,

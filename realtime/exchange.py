@@ -53,6 +53,7 @@ class Turn:
     request: m.Respond | None = None  # what a turn of text asked of the engine
     attempt: int = 0
     is_committed: bool = False
+    wants_answer: bool = False  # without being asked by the client
     ledger: Ledger | None = None
     speaking: Speaking | None = None
     task: asyncio.Task[None] | None = None
@@ -122,6 +123,7 @@ class Exchange:
         self._requested_item: str | None = None
         self._recent: deque[Turn] = deque(maxlen=REMEMBERED_TURNS)  # a client may still say how far it heard them
         self._narrow: soxr.ResampleStream | None = None
+        self._outgoing: Turn | None = None  # a newer turn has begun, and this one's answer is played to its end
         self.turn: Turn | None = None
 
     # --- turn-taking --------------------------------------------------------------------------------
@@ -250,8 +252,13 @@ class Exchange:
         if turn.transcript_done:
             self._say_transcript(turn)
         detection = self._protocol.config.turn_detection
-        wants_answer = detection is not None and detection.create_response and requested is None
-        if wants_answer and self._protocol.active_response is None:
+        turn.wants_answer = detection is not None and detection.create_response and requested is None
+        self._answer_if_wanted()
+
+    def _answer_if_wanted(self) -> None:
+        """Begin the answer to the turn in hand, unless an older one is still being heard."""
+        turn = self.turn
+        if turn is not None and turn.is_committed and turn.wants_answer and self._protocol.active_response is None:
             self._begin_response(turn, None, None)
 
     def _discarded(self, decision: Discarded) -> None:
@@ -301,17 +308,17 @@ class Exchange:
 
     def cancel_response(self, response_id: str) -> bool:
         """The client wants no more of this answer; says whether it is one that was begun."""
-        turn = self.turn
-        if turn is None or turn.response != response_id:
+        turn = next((t for t in (self.turn, self._outgoing) if t is not None and t.response == response_id), None)
+        if turn is None:
             return False
         self._interrupt(turn, "client_cancelled")
         return True
 
     def clear_output(self) -> None:
         """WebRTC: the client wants silence now."""
-        turn = self.turn
-        if turn is not None and turn.response is not None:
-            self._interrupt(turn, "client_cancelled")
+        for turn in (self._outgoing, self.turn):
+            if turn is not None and turn.response is not None:
+                self._interrupt(turn, "client_cancelled")
 
     def history_edited(self) -> None:
         """An item was put or dropped: an answer thought about but never asked for belongs to a history that is gone."""
@@ -358,14 +365,21 @@ class Exchange:
     def _leave_last_turn(self, interrupts: bool) -> None:
         """A new turn begins: what is left of the one before is cut off, or let finish where the client wants that."""
         turn = self.turn
+        if self._outgoing is not None and interrupts:
+            self._interrupt(self._outgoing, "turn_detected")
         if turn is None:
             return
         if turn.response is None:
             self.history_edited()
         elif interrupts:
             self._interrupt(turn, "turn_detected")
-        elif turn.speaking is not None and turn.done is None:
-            turn.speaking.finish()  # the engine turns to the new turn; what is written so far is the answer
+        elif turn.speaking is None:
+            self._answer_over(turn)
+        else:  # the engine turns to the new turn; what is written so far is the answer
+            if turn.done is None:
+                turn.speaking.finish()
+            self._answer_is_history(turn)
+            self._outgoing, self.turn = turn, None
 
     def _interrupt(self, turn: Turn, reason: Reason) -> None:
         """Barge-in: one cancel to the engine, one flush of the playout."""
@@ -417,7 +431,6 @@ class Exchange:
         turn = self.turn
         if turn is None:
             return
-        self._playout.flush()
         self._stop_speaking(turn)
         self._sent_until = None
         self._hearing.agent_speaking(False)
@@ -491,7 +504,7 @@ class Exchange:
 
     def frame_left(self, frame: PlayoutFrame) -> None:
         """A frame of some answer has left for the client."""
-        turn = self.turn
+        turn = self.turn if self._outgoing is None or frame.turn != self._outgoing.number else self._outgoing
         if turn is None or turn.response is None or (frame.turn, frame.attempt) != (turn.number, turn.attempt):
             return
         turn.frames_left += 1
@@ -511,7 +524,8 @@ class Exchange:
 
     def heard_until(self, answer_item: str, audio_ms: int) -> str | None:
         """The words of an answer that had been heard after `audio_ms` of it; None for an answer that is forgotten."""
-        turn = next((t for t in (self.turn, *self._recent) if t is not None and t.answer_item == answer_item), None)
+        known = (self.turn, self._outgoing, *self._recent)
+        turn = next((t for t in known if t is not None and t.answer_item == answer_item), None)
         if turn is None:
             return None
         return next((text for ms, text in reversed(turn.progress) if ms <= audio_ms), "")
@@ -563,8 +577,7 @@ class Exchange:
         assert turn.response is not None
         answer_item = turn.answer_item
         if status in ("completed", "incomplete"):
-            item = answer_item or f"answer_{turn.number}"
-            self._shell.tell_engine(m.AnswerHeard(session=self._session, turn=turn.number, item=item))
+            self._answer_is_history(turn)
         else:
             self._shell.tell_engine(m.Cancel(session=self._session, turn=turn.number, item=answer_item, heard=heard))
         self._shell.emit(
@@ -583,7 +596,15 @@ class Exchange:
             self._shell.emit(over(turn.response))
         self._shell.turn_closed(turn, heard, status)
         self._recent.append(turn)
-        self.turn = None
+        if turn is self._outgoing:
+            self._outgoing = None
+            self._answer_if_wanted()
+        else:
+            self.turn = None
+
+    def _answer_is_history(self, turn: Turn) -> None:
+        item = turn.answer_item or f"answer_{turn.number}"
+        self._shell.tell_engine(m.AnswerHeard(session=self._session, turn=turn.number, item=item))
 
     # --- the wire -----------------------------------------------------------------------------------
 

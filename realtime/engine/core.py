@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
+import torch
 
 from realtime.clock import NS_PER_MS, Clock
 from realtime.decoder import Decoder, Detokenizer, Row, greedy
@@ -298,13 +299,14 @@ class EngineCore:
         for ((session, entry), _), row_logits in zip(taken, logits, strict=True):
             session.mind.ran(entry.lane)
             if row_logits is not None and entry.lane is not None:
-                out += self._accept(session, entry, greedy(row_logits))
+                token = greedy(row_logits)
+                out += self._accept(session, entry, token, _logprob(entry, row_logits, token))
         return out
 
-    def _accept(self, session: _Session, entry: Work, token: int) -> list[m.FromEngine]:
+    def _accept(self, session: _Session, entry: Work, token: int, logprob: float) -> list[m.FromEngine]:
         assert entry.lane is not None
         lane = entry.lane
-        produced: Sequence[m.FromEngine] = session.mind.accept(lane, token)
+        produced: Sequence[m.FromEngine] = session.mind.accept(lane, token, logprob)
         stamps = session.stamps
         if not isinstance(lane, AnswerLane) or stamps is None or lane.attempt != session.attempt:
             return list(produced)
@@ -343,6 +345,13 @@ class EngineCore:
         newest = max(self._sessions.values(), key=lambda session: session.order)
         newest.mind.cancel(newest.turn)
         return [self._fault(newest, error)]
+
+
+def _logprob(entry: Work, logits: torch.Tensor, token: int) -> float:
+    """Log-probability of the chosen token, where somebody asks for it: in the line of what was heard."""
+    if not isinstance(entry.lane, AnswerLane) or entry.lane.phase is not Phase.HEARING:
+        return 0.0
+    return float(logits[token] - torch.logsumexp(logits, dim=0))
 
 
 def seed_dialect(decoder: Decoder, default_instructions: str) -> Dialect:

@@ -210,12 +210,17 @@ class Thought(_Message, frozen=True, tag="thought"):
 
 
 class Transcript(_Message, frozen=True, tag="transcript"):
-    """What the model heard in the turn, whole, once it is complete."""
+    """What the model heard in the turn, whole, once it is complete.
+
+    `ready` is the mind's vote on the end of the turn, 0..1: how surely the line ends here (see
+    `realtime.mind.readiness`).
+    """
 
     session: str
     turn: int
     attempt: int
     text: str
+    ready: float
 
 
 class Answer(_Message, frozen=True, tag="answer"):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from realtime.mind.dialect import Dialect
 from realtime.mind.memory import KvSequence, Memory, Symbol
-
+from realtime.mind.readiness import readiness
 
 # A line of thought that is still not over this many tokens behind the deadline is cut off all the same: about
 # half a second on two cores.
@@ -45,6 +45,7 @@ class Pieces:
     """What one accepted token of an answer lane said."""
 
     transcript: str | None = None  # the whole line, once, when it is complete
+    ready: float = 0.0  # with the transcript: the vote on the end of the turn
     thought: str = ""
     answer: str = ""
     ended: str | None = None  # "stop" | "length" | "no_response"
@@ -98,6 +99,7 @@ class AnswerLane:
         self._at_line_start = not heard
         self._answer_begun = False
         self._thought_lines = 0
+        self._hearing: list[float] = []  # log-probabilities of the words of the line
 
     @property
     def transcript(self) -> str:
@@ -109,32 +111,34 @@ class AnswerLane:
         if self.phase is Phase.THINKING and self._has_least_thought:
             self._close_thought()
 
-    def accept(self, token: int) -> Pieces:
+    def accept(self, token: int, logprob: float = 0.0) -> Pieces:
         """Take the token chosen for this lane's tip; extends the lane with it (or with what must stand there)."""
         if self.phase is Phase.ANSWERING:
             return self._accept_answer(token)
         if self.phase is Phase.HEARING:
-            return self._accept_heard(token)
+            return self._accept_heard(token, logprob)
         return self._accept_thought(token)
 
     # --- phases -------------------------------------------------------------------------------------
 
-    def _accept_heard(self, token: int) -> Pieces:
+    def _accept_heard(self, token: int, logprob: float) -> Pieces:
         special = self._dialect.special
         if token in (special.think_end, special.im_end, special.wait):
-            return self._line_complete("", token)
+            return self._line_complete("", token, logprob)
         text = self._words.push(token)
         if "\n" in text:
-            return self._line_complete(text, token)
+            return self._line_complete(text, token, logprob)
         if len(self.heard_tokens) >= self._max_heard_tokens:
-            return self._line_complete("", special.im_end)
+            return self._line_complete("", special.im_end, logprob)
+        self._hearing.append(logprob)
         self.heard_tokens.append(token)
         self._line += text
         self._memory.extend(self.seq, [token])
         return Pieces()
 
-    def _line_complete(self, text: str, token: int) -> Pieces:
-        pieces = Pieces(transcript=(self._line + text.partition("\n")[0]).strip())
+    def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
+        line = (self._line + text.partition("\n")[0]).strip()
+        pieces = Pieces(transcript=line, ready=readiness(logprob, self._hearing))
         self._words = self._dialect.detokenizer()
         self.phase = Phase.THINKING
         if not self._respond:

@@ -235,12 +235,12 @@ class Mind:
         if lane is not None and lane in (self._note_lane, self._answer_lane):
             self.trunk.adopt(lane.seq)
 
-    def accept(self, lane: NoteLane | AnswerLane, token: int) -> list[FromEngine]:
-        """The token chosen at the tip of `lane`; a lane that is gone takes nothing."""
+    def accept(self, lane: NoteLane | AnswerLane, token: int, logprob: float = 0.0) -> list[FromEngine]:
+        """The token chosen at the tip of `lane` and its log-probability; a lane that is gone takes nothing."""
         if lane is self._note_lane:
             return self._accept_note(self._note_lane, token)
         if lane is self._answer_lane:
-            return self._accept_answer(self._answer_lane, token)
+            return self._accept_answer(self._answer_lane, token, logprob)
         return []
 
     def relieve(self) -> bool:
@@ -335,10 +335,10 @@ class Mind:
             max_thought_tokens=MAX_THOUGHT_TOKENS,
         )
 
-    def _accept_answer(self, lane: AnswerLane, token: int) -> list[FromEngine]:
+    def _accept_answer(self, lane: AnswerLane, token: int, logprob: float) -> list[FromEngine]:
         turn = self.turn
         assert turn is not None
-        pieces = lane.accept(token)
+        pieces = lane.accept(token, logprob)
         turn.answer += pieces.answer
         if turn.closed and turn.is_audio and pieces.transcript is not None and not self.trunk.last.notes:
             self.trunk.last.notes = list(lane.heard_tokens)
@@ -351,7 +351,9 @@ class Mind:
         session, number, attempt = self._session, turn.number, lane.attempt
         out: list[FromEngine] = []
         if pieces.transcript is not None:
-            out.append(Transcript(session=session, turn=number, attempt=attempt, text=pieces.transcript))
+            out.append(
+                Transcript(session=session, turn=number, attempt=attempt, text=pieces.transcript, ready=pieces.ready)
+            )
         if pieces.thought:
             out.append(Thought(session=session, turn=number, attempt=attempt, text=pieces.thought, tokens=1,
                                at_ms=turn.heard_ms))  # fmt: skip
