@@ -183,8 +183,9 @@ class Exchange:
             turn.item = self._protocol.input_begun(turn.item)
         self._leave_last_turn(interrupts=detection is None or detection.interrupt_response)
         self.turn = turn
-        self._shell.tell_engine(m.StartTurn(session=self._session, turn=turn.number, at_sample=decision.from_sample))
-        self._sent_until = decision.from_sample
+        self._sent_until = None
+        if self._outgoing is None or self._outgoing.done is not None:
+            self._introduce(turn)
         self._say_turn(turn, "started", turn.started_ms)
 
     def _tentative(self, decision: TentativeEnd) -> None:
@@ -375,10 +376,9 @@ class Exchange:
             self._interrupt(turn, "turn_detected")
         elif turn.speaking is None:
             self._answer_over(turn)
-        else:  # the engine turns to the new turn; what is written so far is the answer
-            if turn.done is None:
-                turn.speaking.finish()
-            self._answer_is_history(turn)
+        else:
+            if turn.done is not None:
+                self._answer_is_history(turn)
             self._outgoing, self.turn = turn, None
 
     def _interrupt(self, turn: Turn, reason: Reason) -> None:
@@ -396,8 +396,10 @@ class Exchange:
         if isinstance(message, m.Fault):
             self.fail(EngineError(message.message, code=message.code))
             return
-        turn = self.turn
-        if turn is None or isinstance(message, m.Ready | m.Pong) or message.turn != turn.number:
+        if isinstance(message, m.Ready | m.Pong):
+            return
+        turn = next((t for t in (self.turn, self._outgoing) if t is not None and t.number == message.turn), None)
+        if turn is None:
             return
         if isinstance(message, m.Note):
             turn.notes.append((message.at_ms, message.text))
@@ -424,6 +426,9 @@ class Exchange:
                 if turn.speaking is not None:
                     turn.speaking.finish()
                 self._finish_text_response(turn)
+                if turn is self._outgoing:
+                    self._answer_is_history(turn)
+                    self._introduce(self.turn)
 
     def fail(self, error: ForethoughtError) -> None:
         """Something broke for this turn: say so, close what is open, and go on listening."""
@@ -442,7 +447,10 @@ class Exchange:
 
     def engine_lost(self, error: ForethoughtError) -> None:
         """An answer in progress is lost; a turn that is still being spoken waits for the next engine."""
-        turn = self.turn
+        outgoing, turn = self._outgoing, self.turn
+        if outgoing is not None and outgoing.done is None:
+            self._stop_speaking(outgoing)
+            self._finish(outgoing, "failed", None, heard="", error=error)
         if turn is None or turn.is_committed:
             self.fail(error)
             return
@@ -457,6 +465,12 @@ class Exchange:
             return
         if turn.request is not None:
             self._shell.tell_engine(turn.request)
+            return
+        self._introduce(turn)
+
+    def _introduce(self, turn: Turn | None) -> None:
+        """Tell the engine of a turn, from its first sample to where it stands by now."""
+        if turn is None or turn.machine_turn is None:
             return
         turn.notes.clear()
         turn.note_tokens = 0
@@ -598,6 +612,8 @@ class Exchange:
         self._recent.append(turn)
         if turn is self._outgoing:
             self._outgoing = None
+            if turn.done is None:  # the engine was still busy with it
+                self._introduce(self.turn)
             self._answer_if_wanted()
         else:
             self.turn = None

@@ -164,6 +164,20 @@ async def test_barge_in_cuts_the_answer_and_answers_the_new_question(server: Liv
         assert all(e.get("response_id") != first["response_id"] for e in conversation.events[late + 1 :])
 
 
+async def test_answer_that_may_not_be_interrupted_is_heard_to_its_end(server: LiveServer) -> None:
+    detection = {**SERVER_VAD, "interrupt_response": False}
+    async with talk(server.realtime, audio={"input": {"turn_detection": detection}}) as conversation:
+        await conversation.append(sample_pcm(COUNT, silence_s=SILENCE_S))
+        await conversation.expect("response.output_audio.delta")
+        await conversation.append(sample_pcm(SUBTRACT, silence_s=SILENCE_S))
+        first = await conversation.answer()
+        assert first["status"] == "completed" and key(COUNT) in words_of(first)
+        second = await conversation.answer()
+        assert second["status"] == "completed" and key(SUBTRACT) in words_of(second)
+        kinds = order_of(conversation, "response.created", "response.done")
+        assert kinds == ["response.created", "response.done"] * 2, "one at a time"
+
+
 async def test_cancelled_response_stops_and_the_session_goes_on(server: LiveServer) -> None:
     async with talk(server.realtime, audio={"input": {"turn_detection": SERVER_VAD}}) as conversation:
         await conversation.append(sample_pcm(COUNT, silence_s=SILENCE_S))
