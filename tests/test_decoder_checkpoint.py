@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from realtime.decoder.decoder import Decoder
 from realtime.decoder.linear import DenseLinear, Int8Linear, Matrix, int8_available, stack
 from realtime.decoder.shape import DecoderShape
 from realtime.errors import CheckpointError, ConfigurationError
+from streaming_encoder.checkpoint import TensorParts
 from tests.decoder_tiny import SEED_MODEL, VOCAB, section, source, tiny_decoder
 
 PARAMETERS_OF_SEED_DECODER = 134_515_008
@@ -106,8 +108,6 @@ def test_without_the_int8_operator_the_dense_path_serves(monkeypatch: pytest.Mon
 
 
 def test_parameters_are_counted() -> None:
-    from realtime.decoder.decoder import TensorParts, _read_config  # noqa: PLC0415
-
-    config = _read_config(SEED_MODEL)
+    config = json.loads((SEED_MODEL / "config.json").read_text())
     shape = DecoderShape.from_config(config["decoder"])
     assert load_weights(TensorParts(SEED_MODEL), shape, exact=False).parameters == PARAMETERS_OF_SEED_DECODER

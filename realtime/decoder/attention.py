@@ -11,6 +11,7 @@ Tests pin the equality to the bit; a BLAS that chose its order of additions by t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,7 @@ class Span:
 
     key_runs: slot ranges of whole blocks, in order of position, that cover the sequence after this step.
     value_tiles: for each tile of 128 positions, the slot ranges of its positions, cut at the length.
+    tile_tokens: how many positions each tile has: 128, the last one perhaps less.
     mask: bool [count, columns - position]; True where a score column from `position` on must not be seen.
     """
 
@@ -38,6 +40,7 @@ class Span:
     position: int
     key_runs: tuple[tuple[int, int], ...]
     value_tiles: tuple[tuple[tuple[int, int], ...], ...]
+    tile_tokens: list[int]
     mask: Tensor
 
 
@@ -58,7 +61,8 @@ def plan_span(
         tiles.append(tuple(ranges))
     columns = torch.arange(position, len(held) * block_tokens, device=device)
     rows = torch.arange(position, length, device=device)
-    return Span(first_row, count, position, key_runs, tuple(tiles), columns[None, :] > rows[:, None])
+    tile_tokens = [sum(end - start for start, end in ranges) for ranges in tiles]
+    return Span(first_row, count, position, key_runs, tuple(tiles), tile_tokens, columns[None, :] > rows[:, None])
 
 
 def attend(qkv: Tensor, cache: LayerCache, span: Span) -> Tensor:
@@ -77,18 +81,26 @@ def attend(qkv: Tensor, cache: LayerCache, span: Span) -> Tensor:
     _hide_future(scores, span, group)
     weights = torch.softmax(scores, dim=2)
 
-    mixed: Tensor | None = None
-    column = 0
-    for ranges in span.value_tiles:
-        pieces = [cache.values.narrow(1, start, end - start) for start, end in ranges]
-        values = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
-        tile = weights.narrow(2, column, values.shape[1])
-        mixed = torch.bmm(tile, values) if mixed is None else mixed.baddbmm_(tile, values)
-        column += values.shape[1]
-    assert mixed is not None
+    tiles = weights.narrow(2, 0, span.position + count).split_with_sizes(span.tile_tokens, 2)
+    values = _value_tiles(cache, span)
+    mixed = torch.bmm(tiles[0], values[0])
+    for tile, value in zip(tiles[1:], values[1:], strict=True):
+        mixed.baddbmm_(tile, value)
     # [count, kv_heads, group, head_dim]
     by_position = mixed[:, :rows].view(kv_heads, count, group, head_dim).transpose(0, 1)
     return by_position.reshape(count, kv_heads * group * head_dim).to(qkv.dtype)
+
+
+def _value_tiles(cache: LayerCache, span: Span) -> Sequence[Tensor]:
+    """Values by tile, each [kv_heads, up to 128, head_dim]: views where blocks are consecutive, copies elsewhere."""
+    if len(span.key_runs) == 1:
+        run = cache.values.narrow(1, span.key_runs[0][0], span.position + span.count)
+        return run.split_with_sizes(span.tile_tokens, 1)
+    tiles = []
+    for ranges in span.value_tiles:
+        pieces = [cache.values.narrow(1, start, end - start) for start, end in ranges]
+        tiles.append(pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1))
+    return tiles
 
 
 def _queries(qkv: Tensor, kv_heads: int, group: int) -> Tensor:

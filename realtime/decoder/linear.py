@@ -95,7 +95,9 @@ class Int8Linear:
         levels, zero = (_LEVELS_8_BIT, _ZERO_8_BIT) if _has_vnni() else (_LEVELS_7_BIT, _ZERO_7_BIT)
         self._step, self._zero = 1.0 / levels, zero
         self._bias = None if matrix.bias is None else matrix.bias.float()
-        self._multiply: Any = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
+        operator = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default
+        # The bare operator where it can be had: the wrapper inspects every argument, at the price of a small operator.
+        self._multiply: Any = getattr(operator, "_op", operator)
         self._packed: Any = _pack(matrix.weight, matrix.scale)
 
     def __call__(self, x: Tensor) -> Tensor:
