@@ -13,7 +13,6 @@ What happens in a turn is `realtime.exchange`'s; this module only carries it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -294,13 +293,14 @@ class Conversation:
                 return
 
     def tell_engine(self, message: m.ToEngine) -> None:
-        """Queue a message for the engine; while there is none, what is lost is told by `engine_lost`."""
-        with contextlib.suppress(EngineLost):
-            try:
-                self._services.engine.send(message)
-            except EngineError as error:
-                log.warning("engine_refused", session=self._session, code=error.code)
-                self.emit(self._protocol.fault(error))
+        """Queue a message for the engine; while there is none, `engine_lost` has said so, and `engine_back` repeats."""
+        try:
+            self._services.engine.send(message)
+        except EngineLost:
+            log.debug("engine_away", session=self._session)
+        except EngineError as error:
+            log.warning("engine_refused", session=self._session, code=error.code)
+            self.emit(self._protocol.fault(error))
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         assert self._group is not None, "tasks are children of a running conversation"

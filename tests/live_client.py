@@ -120,6 +120,13 @@ class Talk:
             except TimeoutError:
                 raise AssertionError(f"no {kinds} within {limit_s:g} s; seen {self.kinds()}") from None
 
+    async def hung_up(self, limit_s: float = 10.0) -> ConnectionClosed:
+        """How the server closed, once it has."""
+        async with self._news, asyncio.timeout(limit_s):
+            await self._news.wait_for(lambda: self.closed is not None)
+        assert self.closed is not None
+        return self.closed
+
     async def answer(self, limit_s: float = ANSWER_LIMIT_S) -> dict[str, Any]:
         """The response of the next response.done."""
         response: dict[str, Any] = (await self.expect("response.done", limit_s=limit_s))["response"]

@@ -129,8 +129,9 @@ class LiveServer:
 
     def stop(self) -> None:
         """End it, the gentle way first; the engine must not survive."""
-        engine = self.engine_pid
+        engine = None
         if self.process.poll() is None:
+            engine = self.engine_pid
             self.process.terminate()
             try:
                 self.process.wait(STOP_LIMIT_S)
