@@ -46,6 +46,8 @@ from realtime.protocol import (
 )
 from realtime.settings import REPOSITORY, Settings, SpeechSettings
 from realtime.transport import AccessPolicy, CallRoutes, Link, TransportConfig, WebRtcOptions, uvicorn_socket_options
+from realtime.transport.auth import check_place
+from realtime.transport.routes import caller_of
 from realtime.turns.detectors import EndpointDetector, FrameDetector, VoiceDetector, WebRtcVoiceDetector
 from tts_bridge import Voice, VoiceSettings, open_voice
 
@@ -103,6 +105,7 @@ class Server:
         self._group: asyncio.TaskGroup | None = None
         self._services: Services | None = None
         self._defaults = _defaults(settings)
+        self._access = AccessPolicy()
 
     # --- SessionHost --------------------------------------------------------------------------------
 
@@ -162,7 +165,7 @@ class Server:
         settings = self.settings.server
         listening = _bind(settings.host, settings.port)
         config = uvicorn.Config(
-            self._application(), log_config=None, access_log=False, lifespan="off", server_header=False,
+            self._application(), log_config=None, access_log=False, lifespan="off", server_header=False, proxy_headers=False,
             timeout_graceful_shutdown=2, **uvicorn_socket_options(),
         )  # fmt: skip
         http = _Http(config)
@@ -253,6 +256,7 @@ class Server:
         )
         transport = TransportConfig(access=access, webrtc=WebRtcOptions(ice_servers=tuple(settings.ice_servers)))
         calls = CallRoutes(self, Secrets(self._defaults, self.clock), transport)
+        self._access = access
         return Starlette(
             routes=[
                 Route("/", self._page),
@@ -266,7 +270,14 @@ class Server:
     async def _page(self, request: Request) -> Response:
         return FileResponse(PAGE / "index.html", headers=PAGE_HEADERS)
 
+    def _foreign(self, request: Request) -> Response | None:
+        """A page whose name was rebound to our address must not read what the operator sees."""
+        refused = check_place(self._access, caller_of(request))
+        return None if refused is None else Response(refused.message, status_code=refused.status)
+
     async def _health(self, request: Request) -> Response:
+        if (foreign := self._foreign(request)) is not None:
+            return foreign
         ready, health = self.engine.ready, self.engine.health
         body = {
             "status": "ok" if ready else "engine_starting",
@@ -280,6 +291,8 @@ class Server:
         return JSONResponse(body, status_code=200 if ready else 503)
 
     async def _metrics(self, request: Request) -> Response:
+        if (foreign := self._foreign(request)) is not None:
+            return foreign
         return Response(self.metrics.page(), media_type="text/plain; version=0.0.4")
 
 
@@ -357,7 +370,7 @@ def _voice_settings(speech: SpeechSettings) -> VoiceSettings:
     return VoiceSettings(
         kind=speech.voice,  # type: ignore[arg-type]  # checked above
         speaker=speech.openai_voice if speech.voice == "openai" else "",
-        fallback=speech.fallback is not None,
+        fallback=speech.fallback != "none",
         timeout_s=speech.timeout_s,
         url=speech.openai_url or "",
         model=speech.openai_model,

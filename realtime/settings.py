@@ -90,7 +90,7 @@ class SpeechSettings(_Section):
     """The voice that speaks, and the one that steps in."""
 
     voice: str = "hibari"
-    fallback: str | None = "espeak"
+    fallback: Literal["espeak", "none"] = "espeak"
     speed: float = Field(default=1.0, ge=0.25, le=1.5)
     timeout_s: float = Field(default=2.0, gt=0)
     openai_url: str | None = None

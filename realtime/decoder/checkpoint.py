@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from realtime.decoder.linear import DenseLinear, Int8Linear, Linear, Matrix, int8_available, stack
-from realtime.decoder.model import Layer, Network, Norm, paired
+from realtime.decoder.linear import DenseLinear, Int8Linear, Matrix, int8_available, stack
+from realtime.decoder.model import AfterAttention, BeforeAttention, Layer, Network, Norm, paired
 from realtime.decoder.shape import DecoderShape
 from realtime.errors import CheckpointError
 
@@ -59,7 +59,7 @@ def load_weights(source: TensorSource, shape: DecoderShape, *, exact: bool, devi
     return _Loader(source, shape, _linear_kind(exact, device), device).load()
 
 
-def _linear_kind(exact: bool, device: str) -> Callable[[Matrix], Linear]:
+def _linear_kind(exact: bool, device: str) -> Callable[[Matrix], nn.Module]:
     if device == "cpu" and not exact and int8_available():
         return Int8Linear
     dtype = torch.float32 if exact or device == "cpu" else torch.bfloat16
@@ -68,14 +68,13 @@ def _linear_kind(exact: bool, device: str) -> Callable[[Matrix], Linear]:
 
 class _Loader:
     def __init__(
-        self, source: TensorSource, shape: DecoderShape, linear: Callable[[Matrix], Linear], device: str
+        self, source: TensorSource, shape: DecoderShape, linear: Callable[[Matrix], nn.Module], device: str
     ) -> None:
         self._source = source
         self._names = set(source.names())
         self._shape = shape
         self._linear = linear
         self._device = device
-        self._norm = Norm(shape.width, shape.norm_eps, device)
         self._parameters = 0
 
     def load(self) -> Weights:
@@ -83,10 +82,8 @@ class _Loader:
         table = self._matrix("embed", shape.vocab_size, shape.width)
         head = table if shape.tied_head else self._matrix("head", shape.vocab_size, shape.width)
         layers = [self._layer(f"layers.{index}") for index in range(shape.layers)]
-        final_norm = self._norm_weight("norm")
-        network = Network(
-            shape, layers, self._norm, final_norm=final_norm, head=self._linear(head), device=self._device
-        )
+        final_norm = self._norm("norm")
+        network = Network(shape, layers, final_norm=final_norm, head=self._linear(head), device=self._device)
         return Weights(network, Embedding(table, self._device), self._parameters)
 
     def _layer(self, name: str) -> Layer:
@@ -99,18 +96,18 @@ class _Loader:
         v = self._matrix(f"{name}.v", kv_rows, width, bias=bias)
         gate = self._matrix(f"{name}.gate", mlp, width)
         up = self._matrix(f"{name}.up", mlp, width)
-        return Layer(
-            attention_norm=self._norm_weight(f"{name}.input_layernorm"),
-            qkv=self._linear(stack([q, k, v])),
-            o=self._linear(self._matrix(f"{name}.o", width, q_rows)),
-            mlp_norm=self._norm_weight(f"{name}.post_attention_layernorm"),
-            gate_up=self._linear(stack([gate, up])),
-            down=self._linear(self._matrix(f"{name}.down", width, mlp)),
+        before = BeforeAttention(shape, self._norm(f"{name}.input_layernorm"), self._linear(stack([q, k, v])))
+        after = AfterAttention(
+            self._linear(self._matrix(f"{name}.o", width, q_rows)),
+            self._norm(f"{name}.post_attention_layernorm"),
+            self._linear(stack([gate, up])),
+            self._linear(self._matrix(f"{name}.down", width, mlp)),
         )
+        return Layer(before, after)
 
-    def _norm_weight(self, name: str) -> Tensor:
+    def _norm(self, name: str) -> Norm:
         weight = self._tensor(f"decoder.{name}.weight", (self._shape.width,))
-        return self._norm.scaled(weight).to(self._device)
+        return Norm(weight, self._shape.norm_eps, self._device)
 
     def _matrix(self, name: str, rows: int, columns: int, *, bias: bool = False) -> Matrix:
         full = f"decoder.{name}.weight"

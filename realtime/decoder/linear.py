@@ -12,22 +12,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 # Quantised range of activations: u8 x s8 pairs are summed in 16 bits where the CPU has no VNNI; 7 bits cannot saturate.
 _LEVELS_8_BIT, _ZERO_8_BIT = 127, 128
 _LEVELS_7_BIT, _ZERO_7_BIT = 63, 64
 _SMALLEST_MAGNITUDE = 1e-30  # a row of zeros stays zeros
-
-
-class Linear(Protocol):
-    """`y = x @ W.T (+ b)` for rows x [n, in] float32, giving y [n, out] float32."""
-
-    def __call__(self, x: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +68,44 @@ def stack(matrices: list[Matrix]) -> Matrix:
     )
 
 
-class DenseLinear:
+class DenseLinear(nn.Module):
     """Floating-point weights on any device; rows are cast to the weights' dtype and back to float32."""
 
     def __init__(self, matrix: Matrix, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> None:
-        self._weight = matrix.dense().to(device=device, dtype=dtype)
-        self._bias = None if matrix.bias is None else matrix.bias.to(device=device, dtype=dtype)
+        super().__init__()
+        self.weight = matrix.dense().to(device=device, dtype=dtype)
+        self.bias = None if matrix.bias is None else matrix.bias.to(device=device, dtype=dtype)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return functional.linear(x.to(self._weight.dtype), self._weight, self._bias).float()
+    def forward(self, x: Tensor) -> Tensor:
+        """`x @ W.T (+ b)`: rows x [n, in] float32 to [n, out] float32."""
+        return functional.linear(x.to(self.weight.dtype), self.weight, self.bias).float()
 
 
-class Int8Linear:
-    """int8 weights and per-row int8 activations through fbgemm. Raises RuntimeError where this torch has no such
-    operator (see `int8_available`)."""
+class Int8Linear(nn.Module):
+    """int8 weights and per-row int8 activations through fbgemm.
+
+    Raises RuntimeError where this torch has no such operator (see `int8_available`).
+    """
 
     def __init__(self, matrix: Matrix) -> None:
+        super().__init__()
         matrix = matrix.quantised()
         assert matrix.scale is not None
-        levels, zero = (_LEVELS_8_BIT, _ZERO_8_BIT) if _has_vnni() else (_LEVELS_7_BIT, _ZERO_7_BIT)
-        self._step, self._zero = 1.0 / levels, zero
-        self._bias = None if matrix.bias is None else matrix.bias.float()
-        operator = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default
-        # The bare operator where it can be had: the wrapper inspects every argument, at the price of a small operator.
-        self._multiply: Any = getattr(operator, "_op", operator)
-        self._packed: Any = _pack(matrix.weight, matrix.scale)
+        levels, self.zero = (_LEVELS_8_BIT, _ZERO_8_BIT) if _has_vnni() else (_LEVELS_7_BIT, _ZERO_7_BIT)
+        self.step = 1.0 / levels
+        self.bias = None if matrix.bias is None else matrix.bias.float()
+        self.packed: Any = _pack(matrix.weight, matrix.scale)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        peak = x.abs().amax(dim=1, keepdim=True).clamp_min_(_SMALLEST_MAGNITUDE)
-        y: Tensor = self._multiply(x / peak, self._step, self._zero, self._packed).mul_(peak)
-        return y if self._bias is None else y.add_(self._bias)
+    def forward(self, x: Tensor) -> Tensor:
+        """`x @ W.T (+ b)`: rows x [n, in] float32 to [n, out] float32."""
+        peak = x.abs().amax(1, keepdim=True).clamp_min_(1e-30)  # a row of zeros stays zeros
+        multiplied = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            x / peak, self.step, self.zero, self.packed
+        )
+        y: Tensor = multiplied.mul_(peak)
+        if self.bias is not None:
+            y = y + self.bias
+        return y
 
 
 def int8_available() -> bool:

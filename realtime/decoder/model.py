@@ -3,33 +3,26 @@
 Pre-norm layers: x += o(attention(norm(x))), x += down(silu(gate) * up) of norm(x). The residual stream is float32.
 Rotary embedding is the rotate-half form; the rows of the query and key matrices are reordered at load so that a
 rotated pair lies side by side and is one complex number (scores are unchanged: both sides are permuted alike).
+
+A layer is some 60 small operators, and calling them one by one from Python costs as much as reading the weights. On
+the CPU the two halves of a layer are therefore compiled by TorchScript, from the lines below; see docs/decoder.md.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from realtime.decoder.attention import Span, attend
 from realtime.decoder.kv_cache import LayerCache
-from realtime.decoder.linear import Linear, Matrix
+from realtime.decoder.linear import Matrix
 from realtime.decoder.shape import DecoderShape
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """Weights of one layer. qkv and gate_up are stacked matrices; norms are [width] float32."""
-
-    attention_norm: Tensor
-    qkv: Linear
-    o: Linear
-    mlp_norm: Tensor
-    gate_up: Linear
-    down: Linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +34,77 @@ class Batch:
     spans: tuple[Span, ...]
 
 
-class Norm:
+class Norm(nn.Module):
     """RMSNorm: x * weight / sqrt(mean(x²) + eps), as one reduction, one hypotenuse and two products."""
 
-    def __init__(self, width: int, eps: float, device: str) -> None:
-        self._root = math.sqrt(width)
-        self._floor = torch.tensor(math.sqrt(width * eps), device=device)
+    def __init__(self, weight: Tensor, eps: float, device: str) -> None:
+        super().__init__()
+        width = weight.shape[0]
+        self.weight = weight.to(device=device, dtype=torch.float32) * math.sqrt(width)
+        self.floor = torch.tensor(math.sqrt(width * eps), device=device)
 
-    def scaled(self, weight: Tensor) -> Tensor:
-        """The weight in the form `__call__` wants: times sqrt(width)."""
-        return weight.float() * self._root
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [rows, width] float32; not changed."""
+        length = torch.linalg.vector_norm(x, 2, [1], keepdim=True)
+        return (x * self.weight).div_(torch.hypot(length, self.floor))
 
-    def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
-        """x: [rows, width] float32; weight: from `scaled`."""
-        length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-        return (x * weight).div_(torch.hypot(length, self._floor))
+
+class BeforeAttention(nn.Module):
+    """The first part of a layer: queries, keys and values of new rows, rotated, the latter two in the cache."""
+
+    def __init__(self, shape: DecoderShape, norm: Norm, qkv: nn.Module) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.head_dim = shape.heads, shape.kv_heads, shape.head_dim
+        self.norm, self.qkv = norm, qkv
+
+    def forward(self, x: Tensor, rotation: Tensor, slots: Tensor, cache: Tensor) -> Tensor:
+        """x: [rows, width], not changed. rotation: [rows, heads + kv_heads, head_dim / 2] complex.
+
+        slots: int64 [rows]. cache: [slots, 2 * kv_heads, head_dim], written at `slots`.
+        Returns [rows, heads + 2 * kv_heads, head_dim].
+        """
+        rows, rotated = x.shape[0], self.heads + self.kv_heads
+        qkv: Tensor = self.qkv(self.norm(x)).view(rows, rotated + self.kv_heads, self.head_dim)
+        pairs = qkv[:, :rotated].view(rows, rotated, self.head_dim // 2, 2)
+        torch.view_as_complex(pairs).mul_(rotation)
+        cache.index_copy_(0, slots, qkv[:, self.heads :].to(cache.dtype))
+        return qkv
+
+
+class AfterAttention(nn.Module):
+    """The rest of a layer: the attention's output projection and the gated MLP."""
+
+    def __init__(self, o: nn.Module, norm: Norm, gate_up: nn.Module, down: nn.Module) -> None:
+        super().__init__()
+        self.o, self.norm, self.gate_up, self.down = o, norm, gate_up, down
+
+    def forward(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """x: [rows, width], overwritten and returned. mixed: [rows, heads * head_dim]."""
+        x.add_(self.o(mixed))
+        gate, up = self.gate_up(self.norm(x)).chunk(2, 1)
+        return x.add_(self.down(functional.silu(gate).mul_(up)))
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer, cut where attention looks at one sequence at a time."""
+
+    before: nn.Module
+    after: nn.Module
 
 
 class Network:
-    """The decoder. Shapes: rows are the new positions of all sequences in a step, laid end to end.
-
-    Norm weights are already `Norm.scaled` (see checkpoint.py).
-    """
+    """The decoder. Rows are the new positions of all sequences in a step, laid end to end."""
 
     def __init__(
-        self,
-        shape: DecoderShape,
-        layers: list[Layer],
-        norm: Norm,
-        *,
-        final_norm: Tensor,
-        head: Linear,
-        device: str,
+        self, shape: DecoderShape, layers: list[Layer], *, final_norm: Norm, head: nn.Module, device: str
     ) -> None:
         self.shape = shape
-        self._layers = layers
-        self._norm = norm
+        compile_ = _compiled if device == "cpu" else (lambda module: module)
+        self._layers = [(compile_(layer.before), compile_(layer.after)) for layer in layers]
         self._final_norm = final_norm
         self._head = head
-        self._rotation = rotation_table(shape, device)
+        self._rotation = rotation_table(shape).to(device)
         scales = [shape.head_dim**-0.5] * shape.heads + [1.0] * shape.kv_heads
         self._head_scale = torch.tensor(scales, device=device)[:, None]
 
@@ -89,41 +114,38 @@ class Network:
         x: [rows, width] float32 embeddings, overwritten. cache: one entry a layer.
         Returns the residual stream [rows, width] (before the final norm).
         """
-        shape = self.shape
-        rows = x.shape[0]
-        heads, kv_heads = shape.heads, shape.kv_heads
         # [rows, heads + kv_heads, head_dim / 2] complex; the query heads carry the attention scale
         rotation = self._rotation[batch.positions][:, None, :] * self._head_scale
-        for layer, memory in zip(self._layers, cache, strict=True):
-            qkv = layer.qkv(self._norm(x, layer.attention_norm)).view(rows, heads + 2 * kv_heads, shape.head_dim)
-            pairs = qkv[:, : heads + kv_heads].view(rows, heads + kv_heads, shape.head_dim // 2, 2)
-            torch.view_as_complex(pairs).mul_(rotation)
-            memory.slots.index_copy_(0, batch.slots, qkv[:, heads:].to(memory.slots.dtype))
+        for (before, after), memory in zip(self._layers, cache, strict=True):
+            qkv = before(x, rotation, batch.slots, memory.slots)
             mixed = [attend(qkv[span.first_row : span.first_row + span.count], memory, span) for span in batch.spans]
-            x.add_(layer.o(mixed[0] if len(mixed) == 1 else torch.cat(mixed)))
-            gate, up = layer.gate_up(self._norm(x, layer.mlp_norm)).chunk(2, dim=1)
-            x.add_(layer.down(functional.silu(gate).mul_(up)))
+            x = after(x, mixed[0] if len(mixed) == 1 else torch.cat(mixed))
         return x
 
     def logits(self, x: Tensor) -> Tensor:
         """Residual rows [n, width] to logits [n, vocab] float32."""
-        return self._head(self._norm(x, self._final_norm))
+        logits: Tensor = self._head(self._final_norm(x))
+        return logits
 
 
-def rotation_table(shape: DecoderShape, device: str) -> Tensor:
+def rotation_table(shape: DecoderShape) -> Tensor:
     """exp(i * position * theta^(-2 j / head_dim)) for pair j: complex64 [max_position, head_dim / 2]."""
     exponent = torch.arange(0, shape.head_dim, 2, dtype=torch.float32) / shape.head_dim
     angle = torch.outer(torch.arange(shape.max_position, dtype=torch.float32), 1.0 / shape.rope_theta**exponent)
-    turn = torch.polar(torch.ones_like(angle), angle)
-    return turn.to(device)
-
-
-def pair_order(heads: int, head_dim: int) -> Tensor:
-    """Row order that puts the rotate-half partners j and j + head_dim / 2 of every head side by side."""
-    within = torch.arange(head_dim).view(2, head_dim // 2).t().reshape(-1)
-    return (torch.arange(heads)[:, None] * head_dim + within).reshape(-1)
+    return torch.polar(torch.ones_like(angle), angle)
 
 
 def paired(matrix: Matrix, heads: int, head_dim: int) -> Matrix:
-    """A query or key matrix with its output rows in `pair_order`."""
-    return matrix.rows(pair_order(heads, head_dim))
+    """A query or key matrix with the rotate-half partners j and j + head_dim / 2 of every head side by side."""
+    within = torch.arange(head_dim).view(2, head_dim // 2).t().reshape(-1)
+    return matrix.rows((torch.arange(heads)[:, None] * head_dim + within).reshape(-1))
+
+
+def _compiled(module: nn.Module) -> Any:
+    """The module through TorchScript; as it is where this Python or torch has none (same numbers, more overhead)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            return torch.jit.script(module.eval())
+        except (RuntimeError, AttributeError):
+            return module
