@@ -165,7 +165,8 @@ class Server:
         settings = self.settings.server
         listening = _bind(settings.host, settings.port)
         config = uvicorn.Config(
-            self._application(), log_config=None, access_log=False, lifespan="off", server_header=False, proxy_headers=False,
+            self._application(), log_config=None, access_log=False, lifespan="off", server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=2, **uvicorn_socket_options(),
         )  # fmt: skip
         http = _Http(config)

@@ -220,6 +220,29 @@ async def test_answer_without_audio_to_a_spoken_turn(server: LiveServer) -> None
         assert conversation.of("response.output_audio.delta") == []
 
 
+@pytest.mark.parametrize(("session", "wanted"), [("audio", "text"), ("text", "audio")])
+async def test_response_chooses_its_own_modality(server: LiveServer, session: str, wanted: str) -> None:
+    audio = {"input": {"turn_detection": None}}
+    async with talk(server.realtime, output_modalities=[session], audio=audio) as conversation:
+        await conversation.append(sample_pcm(ASIA))
+        await conversation.send("input_audio_buffer.commit")
+        await conversation.expect("conversation.item.input_audio_transcription.completed")
+        await asyncio.sleep(1.0)  # the whole answer has been thought of by now, in the session's own modality
+        await conversation.send("response.create", response={"output_modalities": [wanted]})
+        response = await conversation.answer()
+        assert response["status"] == "completed" and key(ASIA) in words_of(response)
+        assert bool(conversation.audio_of(response["id"])) == (wanted == "audio")
+
+
+async def test_answer_longer_than_allowed_is_incomplete(server: LiveServer) -> None:
+    async with talk(server.realtime, output_modalities=["text"]) as conversation:
+        await conversation.say_text(TYPED)
+        await conversation.send("response.create", response={"max_output_tokens": 2})
+        response = await conversation.answer()
+        assert response["status"] == "incomplete"
+        assert response["status_details"]["reason"] == "max_output_tokens"
+
+
 async def test_thoughts_come_only_to_those_who_ask(server: LiveServer) -> None:
     async with talk(
         server.realtime, forethought={"events": True}, audio={"input": {"turn_detection": SERVER_VAD}}

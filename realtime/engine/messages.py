@@ -189,7 +189,7 @@ class Ready(_Message, frozen=True, tag="ready"):
 
 
 class Note(_Message, frozen=True, tag="note"):
-    """Words noted while listening. `at_ms` = position in the session's input that had been heard when they were written."""
+    """Words noted while listening. `at_ms`: input of the session that had been heard by then."""
 
     session: str
     turn: int
