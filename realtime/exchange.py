@@ -284,8 +284,10 @@ class Exchange:
             )
         if turn is not None and turn.response is None and turn.machine_turn is not None:
             # The turn was committed without an answer being asked for; it has been thought about all the same.
-            if turn.speaking is None and params.speaks and turn.done is None:
-                self._begin_speaking(turn, held=True)
+            if not params.speaks:
+                self._stop_speaking(turn)
+            elif turn.speaking is None:
+                self._speak_from_start(turn)
             self._begin_response(turn, response_id, params)
             return
         self._turns += 1
@@ -356,6 +358,14 @@ class Exchange:
             failed=failed,
         )
         turn.task = self._shell.spawn(turn.speaking.run(), f"speak/{turn.number}.{turn.attempt}")
+
+    def _speak_from_start(self, turn: Turn) -> None:
+        """Say an answer that was meant to be read, from its first word on."""
+        self._begin_speaking(turn, held=True)
+        assert turn.speaking is not None
+        turn.speaking.push(turn.answer)
+        if turn.done is not None:
+            turn.speaking.finish()
 
     def _stop_speaking(self, turn: Turn) -> None:
         if turn.task is not None:
