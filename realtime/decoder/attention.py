@@ -11,18 +11,17 @@ Tests pin the equality to the bit; a BLAS that chose its order of additions by t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from realtime.decoder.compiled import compiled
 from realtime.decoder.kv_cache import LayerCache
 from realtime.decoder.sequence import runs
 
 TILE_TOKENS = 128
-_LEAST_PRODUCT_ROWS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,36 +70,46 @@ def attend(qkv: Tensor, cache: LayerCache, span: Span) -> Tensor:
     qkv: contiguous [count, heads + 2 * kv_heads, head_dim]; queries (rotated and scaled), then keys and values, which
     are in the cache already. Returns [count, heads * head_dim] in the dtype of `qkv`.
     """
-    count, (kv_heads, head_dim, _) = span.count, cache.keys.shape
+    keys = [cache.keys.narrow(2, start, end - start) for start, end in span.key_runs]
+    if len(keys) == 1:
+        run = cache.values.narrow(1, span.key_runs[0][0], span.position + span.count)
+        values = list(run.split_with_sizes(span.tile_tokens, 1))
+    else:
+        values = [
+            torch.cat([cache.values.narrow(1, start, end - start) for start, end in ranges], dim=1)
+            for ranges in span.value_tiles
+        ]
+    mixed: Tensor = _mix(qkv, keys, values, span.position, span.mask)
+    return mixed
+
+
+def _mix_views(qkv: Tensor, keys: list[Tensor], values: list[Tensor], position: int, mask: Tensor) -> Tensor:
+    """Attention over views of the cache.
+
+    keys: per run [kv_heads, head_dim, columns]. values: per tile [kv_heads, positions, head_dim].
+    mask: see `Span`. Returns [count, heads * head_dim].
+    """
+    count, head_dim = qkv.shape[0], qkv.shape[2]
+    kv_heads = keys[0].shape[0]
     group = qkv.shape[1] // kv_heads - 2
     rows = count * group  # of one product: position major, head of the group minor
-    queries = _queries(qkv, kv_heads, group).to(cache.keys.dtype)
+    queries = _queries(qkv, kv_heads, group).to(keys[0].dtype)
 
-    parts = [torch.bmm(queries, cache.keys.narrow(2, start, end - start)) for start, end in span.key_runs]
-    scores = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
-    _hide_future(scores, span, group)
-    weights = torch.softmax(scores, dim=2)
+    scores = torch.bmm(queries, keys[0])
+    if len(keys) > 1:
+        scores = torch.cat([scores] + [torch.bmm(queries, run) for run in keys[1:]], 2)
+    # [kv_heads, count, group, columns]: hide the future, and whatever lies in slots that nobody has written
+    recent = scores[:, :rows, position:]
+    recent.view(kv_heads, count, group, recent.shape[2]).masked_fill_(mask[None, :, None, :], float("-inf"))
+    weights = torch.softmax(scores, 2)
 
-    tiles = weights.narrow(2, 0, span.position + count).split_with_sizes(span.tile_tokens, 2)
-    values = _value_tiles(cache, span)
-    mixed = torch.bmm(tiles[0], values[0])
-    for tile, value in zip(tiles[1:], values[1:], strict=True):
-        mixed.baddbmm_(tile, value)
-    # [count, kv_heads, group, head_dim]
+    mixed = torch.bmm(weights[:, :, : values[0].shape[1]], values[0])
+    column = values[0].shape[1]
+    for tile in values[1:]:
+        mixed.baddbmm_(weights[:, :, column : column + tile.shape[1]], tile)
+        column += tile.shape[1]
     by_position = mixed[:, :rows].view(kv_heads, count, group, head_dim).transpose(0, 1)
     return by_position.reshape(count, kv_heads * group * head_dim).to(qkv.dtype)
-
-
-def _value_tiles(cache: LayerCache, span: Span) -> Sequence[Tensor]:
-    """Values by tile, each [kv_heads, up to 128, head_dim]: views where blocks are consecutive, copies elsewhere."""
-    if len(span.key_runs) == 1:
-        run = cache.values.narrow(1, span.key_runs[0][0], span.position + span.count)
-        return run.split_with_sizes(span.tile_tokens, 1)
-    tiles = []
-    for ranges in span.value_tiles:
-        pieces = [cache.values.narrow(1, start, end - start) for start, end in ranges]
-        tiles.append(pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1))
-    return tiles
 
 
 def _queries(qkv: Tensor, kv_heads: int, group: int) -> Tensor:
@@ -109,23 +118,14 @@ def _queries(qkv: Tensor, kv_heads: int, group: int) -> Tensor:
     Rows that fill up to 4 are whatever stands next in memory (another head of the same row): their results are
     computed and never read. That spares a copy in every layer of every decoding step.
     """
-    count, total, head_dim = qkv.shape
-    least = min(_LEAST_PRODUCT_ROWS, total - (kv_heads - 1) * group)
-    if count == 1 and group < least:
-        return qkv.as_strided((kv_heads, least, head_dim), (group * head_dim, head_dim, 1))
+    count, head_dim = qkv.shape[0], qkv.shape[2]
+    if count == 1 and group < 4 and kv_heads + group >= 4:
+        return qkv.as_strided([kv_heads, 4, head_dim], [group * head_dim, head_dim, 1])
     heads = qkv[:, : kv_heads * group].view(count, kv_heads, group, head_dim)
     queries = heads.transpose(0, 1).reshape(kv_heads, count * group, head_dim)
-    missing = _LEAST_PRODUCT_ROWS - count * group
-    return functional.pad(queries, (0, 0, 0, missing)) if missing > 0 else queries
+    if count * group < 4:
+        queries = functional.pad(queries, [0, 0, 0, 4 - count * group])
+    return queries
 
 
-def _hide_future(scores: Tensor, span: Span, group: int) -> None:
-    """Put -inf, in place, on every column that its row must not see. scores: [kv_heads, rows, columns]."""
-    if span.count == 1:
-        hidden = scores.shape[2] - span.position - 1
-        if hidden:
-            scores.narrow(2, span.position + 1, hidden).fill_(-torch.inf)
-        return
-    tail = scores[:, : span.count * group, span.position :]
-    tail = tail.view(tail.shape[0], span.count, group, tail.shape[2])
-    tail.masked_fill_(span.mask[None, :, None, :], -torch.inf)
+_mix = compiled(_mix_views)

@@ -4,22 +4,21 @@ Pre-norm layers: x += o(attention(norm(x))), x += down(silu(gate) * up) of norm(
 Rotary embedding is the rotate-half form; the rows of the query and key matrices are reordered at load so that a
 rotated pair lies side by side and is one complex number (scores are unchanged: both sides are permuted alike).
 
-A layer is some 60 small operators, and calling them one by one from Python costs as much as reading the weights. On
-the CPU the two halves of a layer are therefore compiled by TorchScript, from the lines below; see docs/decoder.md.
+A layer is some 60 small operators, and calling them one by one from Python costs half as much as reading the
+weights. The parts of a layer are therefore compiled by TorchScript, from the lines below; see docs/decoder.md.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from realtime.decoder.attention import Span, attend
+from realtime.decoder.compiled import compiled
 from realtime.decoder.kv_cache import LayerCache
 from realtime.decoder.linear import Matrix
 from realtime.decoder.shape import DecoderShape
@@ -100,8 +99,7 @@ class Network:
         self, shape: DecoderShape, layers: list[Layer], *, final_norm: Norm, head: nn.Module, device: str
     ) -> None:
         self.shape = shape
-        compile_ = _compiled if device == "cpu" else (lambda module: module)
-        self._layers = [(compile_(layer.before), compile_(layer.after)) for layer in layers]
+        self._layers = [(compiled(layer.before), compiled(layer.after)) for layer in layers]
         self._final_norm = final_norm
         self._head = head
         self._rotation = rotation_table(shape).to(device)
@@ -139,13 +137,3 @@ def paired(matrix: Matrix, heads: int, head_dim: int) -> Matrix:
     """A query or key matrix with the rotate-half partners j and j + head_dim / 2 of every head side by side."""
     within = torch.arange(head_dim).view(2, head_dim // 2).t().reshape(-1)
     return matrix.rows((torch.arange(heads)[:, None] * head_dim + within).reshape(-1))
-
-
-def _compiled(module: nn.Module) -> Any:
-    """The module through TorchScript; as it is where this Python or torch has none (same numbers, more overhead)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            return torch.jit.script(module.eval())
-        except (RuntimeError, AttributeError):
-            return module
