@@ -100,7 +100,7 @@ class Server:
         self.engine = EngineClient(_engine_config(settings), self.clock)
         self._executor = ThreadPoolExecutor(EXECUTOR_THREADS, thread_name_prefix="detector")
         self._conversations: set[Conversation] = set()
-        self._opening = 0
+        self._opening = 0  # spawned, but not run yet
         self._is_draining = False
         self._group: asyncio.TaskGroup | None = None
         self._services: Services | None = None
@@ -114,7 +114,7 @@ class Server:
         if self._is_draining:
             self.metrics.refused.inc()
             raise LimitError("the server is shutting down; connect again in a moment", code="server_draining")
-        if len(self._conversations) >= self.settings.server.max_sessions:
+        if len(self._conversations) + self._opening >= self.settings.server.max_sessions:
             self.metrics.refused.inc()
             limit = self.settings.server.max_sessions
             raise LimitError(
@@ -156,7 +156,16 @@ class Server:
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         assert self._group is not None, "routes open after start"
-        self._group.create_task(_contained(work, name), name=name)
+        self._opening += 1
+        self._group.create_task(self._contained(work, name), name=name)
+
+    async def _contained(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """The boundary of one call's task: its failure must not end the others."""
+        self._opening -= 1
+        try:
+            await work
+        except Exception:
+            log.exception("call_failed", call=name)
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -319,14 +328,6 @@ def _on_signals(act: Any) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, act)
-
-
-async def _contained(work: Coroutine[Any, Any, None], name: str) -> None:
-    """The boundary of one call's task: its failure must not end the others."""
-    try:
-        await work
-    except Exception:
-        log.exception("call_failed", call=name)
 
 
 def _bind(host: str, port: int) -> socket.socket:

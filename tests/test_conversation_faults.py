@@ -7,8 +7,10 @@ import subprocess
 import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
+from aiortc import RTCPeerConnection
 from openai import APIStatusError
 from websockets.exceptions import InvalidStatus
 
@@ -130,6 +132,32 @@ async def test_more_callers_than_there_is_room_for(server: LiveServer) -> None:
     await asyncio.to_thread(server.wait_until_idle)
     async with talk(server.realtime, audio=HEARING) as conversation:
         await assert_still_well(conversation)
+
+
+async def test_crowd_that_calls_at_the_same_moment(server: LiveServer) -> None:
+    """Answering an offer takes a while: those who came in meanwhile count."""
+    room = server.health()["max_sessions"]
+    callers = [RTCPeerConnection() for _ in range(room + 3)]
+    try:
+        for caller in callers:
+            caller.addTransceiver("audio")
+            caller.createDataChannel("oai-events")
+            await caller.setLocalDescription(await caller.createOffer())
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+            url, headers = f"{server.url}/v1/realtime/calls", {"Content-Type": "application/sdp"}
+            offers = (http.post(url, content=c.localDescription.sdp, headers=headers) for c in callers)
+            replies = await asyncio.gather(*offers)
+            statuses = sorted(reply.status_code for reply in replies)
+            assert statuses == [201] * room + [503] * 3
+            assert server.gauge("forethought_sessions") == room
+            refused = next(reply for reply in replies if reply.status_code == 503)
+            assert refused.json()["error"]["code"] == "too_many_sessions"
+            for reply in replies:
+                if reply.status_code == 201:
+                    await http.delete(server.url + reply.headers["Location"])
+    finally:
+        for caller in callers:
+            await caller.close()
 
 
 def test_clients_that_vanish_in_mid_answer_leave_nothing(server: LiveServer) -> None:

@@ -126,6 +126,11 @@ class CallRoutes:
         client = request.client
         peer = f"{client.host}:{client.port}" if client else "webrtc"
         answer_sdp, link = await answer(sdp, options=self.config.webrtc, peer=peer)
+        try:
+            self._host.admit()  # others may have come in while this call was being answered
+        except LimitError as limit:
+            await link.close(websocket.TRY_AGAIN_LATER, limit.code)
+            raise
         call_id = f"rtc_{secrets.token_urlsafe(18)}"
         self.calls[call_id] = link
         merged = {**(_bound_session(admitted) or {}), **(session or {})} or None
