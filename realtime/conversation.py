@@ -25,7 +25,7 @@ from realtime.clock import NS_PER_MS, NS_PER_S, Clock
 from realtime.engine import messages as m
 from realtime.engine.client import EngineClient
 from realtime.errors import EngineError, EngineLost, ForethoughtError, LimitError
-from realtime.exchange import Exchange, Turn
+from realtime.exchange import Exchange
 from realtime.hearing import Hearing
 from realtime.metrics import Metrics
 from realtime.protocol import (
@@ -48,6 +48,7 @@ from realtime.protocol import (
 from realtime.settings import Settings
 from realtime.speaking import Speaking
 from realtime.transport import AudioIn, ClientText, Gone, Link, Resampler
+from realtime.turn import Turn
 from realtime.turns import Decision, TurnPolicy
 from realtime.turns.detectors import EndpointDetector, FrameDetector
 from tts_bridge import Playout, PlayoutFrame, Voice
@@ -242,23 +243,30 @@ class Conversation:
             case ClearOutput():
                 self._exchange.clear_output()
             case PutItem():
-                self._exchange.history_edited()
-                self._remember(command.item_id, command.role, command.text, command.previous)
-                self.tell_engine(
-                    m.PutText(
-                        session=self._session,
-                        item=command.item_id,
-                        role=command.role,
-                        text=command.text,
-                        after=command.previous,
-                    )
-                )
+                # Behind the audio committed before it, as in the client's own order.
+                self._hearing.after_audio(lambda: self._put(command))
             case DropItem():
-                self._exchange.history_edited()
-                self._history = [said for said in self._history if said.item != command.item_id]
-                self.tell_engine(m.DropItem(session=self._session, item=command.item_id))
+                self._hearing.after_audio(lambda: self._drop(command))
             case TruncateItem():
                 self._truncate(command)
+
+    def _put(self, command: PutItem) -> None:
+        self._exchange.history_edited()
+        self._remember(command.item_id, command.role, command.text, command.previous)
+        self.tell_engine(
+            m.PutText(
+                session=self._session,
+                item=command.item_id,
+                role=command.role,
+                text=command.text,
+                after=command.previous,
+            )
+        )
+
+    def _drop(self, command: DropItem) -> None:
+        self._exchange.history_edited()
+        self._history = [said for said in self._history if said.item != command.item_id]
+        self.tell_engine(m.DropItem(session=self._session, item=command.item_id))
 
     def _append(self, command: AppendAudio) -> None:
         if self._resampler is None or self._resampler.input_rate_hz != command.rate_hz:

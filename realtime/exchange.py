@@ -10,24 +10,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import soxr
 import structlog
 
 from realtime.clock import Clock
 from realtime.engine import messages as m
 from realtime.errors import ClientError, EngineError, ForethoughtError, VoiceError
 from realtime.hearing import Hearing
-from realtime.ledger import Ledger, Stage, Statement, Thinking
-from realtime.protocol import ProtocolSession, ResponseParams, ServerEvent, Usage
+from realtime.ledger import Ledger, Stage, Thinking
+from realtime.protocol import ProtocolSession, ResponseParams, ServerEvent
 from realtime.protocol.happenings import TurnState as WireTurnState
 from realtime.protocol.response import Reason, ResponseStatus
 from realtime.settings import ThinkingSettings
 from realtime.speaking import Speaking
+from realtime.turn import Turn
 from realtime.turns import Committed, Decision, Discarded, Revoked, TentativeEnd, TurnStarted
 from realtime.turns.decisions import SAMPLES_PER_MS
+from realtime.wire_audio import WireAudio
 from tts_bridge import Playout, PlayoutFrame
 
 log = structlog.get_logger("turn")
@@ -36,49 +36,6 @@ log = structlog.get_logger("turn")
 HEARD_EVERY_FRAMES = 5
 DEFAULT_MAX_TOKENS = 512
 REMEMBERED_TURNS = 4
-# Over WebRTC the protocol counts audio that it does not send, as PCM of its own rate.
-WIRE_COUNT_HZ = 24_000
-
-
-@dataclass(slots=True, eq=False)
-class Turn:
-    """Everything the server knows of one turn."""
-
-    number: int
-    item: str
-    started_ms: int = 0
-    from_sample: int = 0
-    silent_sample: int = 0  # where the tentative end was decided
-    machine_turn: int | None = None  # None: a turn of text
-    request: m.Respond | None = None  # what a turn of text asked of the engine
-    attempt: int = 0
-    is_committed: bool = False
-    wants_answer: bool = False  # without being asked by the client
-    ledger: Ledger | None = None
-    speaking: Speaking | None = None
-    task: asyncio.Task[None] | None = None
-    response: str | None = None
-    answer_item: str | None = None
-    transcript: str = ""
-    transcript_done: bool = False
-    thought: str = ""
-    answer: str = ""
-    notes: list[tuple[int, str]] = field(default_factory=list)
-    note_tokens: int = 0
-    thought_tokens: int = 0
-    tokens_before_end: int = 0
-    speech_end_ms: int = 0
-    seconds: float = 0.0
-    done: m.Done | None = None
-    failure: VoiceError | None = None
-    statement: Statement | None = None
-    frames_left: int = 0
-    progress: list[tuple[int, str]] = field(default_factory=list)  # (ms of the answer heard, its text so far)
-
-    def forget_attempt(self) -> None:
-        """What was thought and written of this attempt is void."""
-        self.transcript, self.transcript_done, self.thought, self.answer = "", False, "", ""
-        self.thought_tokens, self.done, self.failure = 0, None, None
 
 
 class Shell(Protocol):
@@ -122,7 +79,7 @@ class Exchange:
         self._sent_until: int | None = None  # input that the engine has; None: no turn takes audio now
         self._requested_item: str | None = None
         self._recent: deque[Turn] = deque(maxlen=REMEMBERED_TURNS)  # a client may still say how far it heard them
-        self._narrow: soxr.ResampleStream | None = None
+        self._wire = WireAudio(playout.sample_rate_hz, is_counted_only=is_webrtc)
         self._outgoing: Turn | None = None  # a newer turn has begun, and this one's answer is played to its end
         self.turn: Turn | None = None
 
@@ -282,6 +239,9 @@ class Exchange:
             raise ClientError(
                 "the user is speaking: the answer comes when the turn has ended", code="input_audio_in_progress"
             )
+        if turn is not None and params.instructions is not None:
+            self.history_edited()  # thought about under other instructions
+            turn = self.turn
         if turn is not None and turn.response is None and turn.machine_turn is not None:
             # The turn was committed without an answer being asked for; it has been thought about all the same.
             if not params.speaks:
@@ -303,6 +263,7 @@ class Exchange:
             attempt=1,
             think_ms=self._thinking.budget_ms(params.effort),
             max_tokens=params.max_output_tokens or DEFAULT_MAX_TOKENS,
+            instructions=params.instructions,
         )
         self._shell.tell_engine(turn.request)
         if params.speaks:
@@ -416,7 +377,7 @@ class Exchange:
             turn.note_tokens += message.tokens
             self._shell.emit(self._protocol.note(turn.item, turn.number, message.text, message.tokens, message.at_ms))
             return
-        if message.attempt != turn.attempt:
+        if message.attempt != turn.attempt or message.attempt == turn.void_attempt:
             return
         match message:
             case m.Thought():
@@ -535,7 +496,7 @@ class Exchange:
         if frame.first and self._is_webrtc:
             self._shell.emit(self._protocol.output_audio_started(turn.response))
         # Over WebRTC the audio itself rides RTP; the protocol only counts it.
-        self._shell.emit(self._protocol.response_audio(turn.response, self._wire_pcm(frame, turn)))
+        self._shell.emit(self._protocol.response_audio(turn.response, self._wire_audio(frame)))
         if frame.voiced and turn.statement is None and turn.ledger is not None:
             self._first_sound(turn, turn.ledger)
         if turn.frames_left % HEARD_EVERY_FRAMES == 0 or frame.last:
@@ -554,18 +515,10 @@ class Exchange:
             return None
         return next((text for ms, text in reversed(turn.progress) if ms <= audio_ms), "")
 
-    def _wire_pcm(self, frame: PlayoutFrame, turn: Turn) -> bytes:
-        """s16le at the rate of the response's own format: G.711 goes out at 8 kHz."""
+    def _wire_audio(self, frame: PlayoutFrame) -> bytes:
         active = self._protocol.active_response
-        if active is None or self._is_webrtc:
-            return frame.pcm[:: self._playout.sample_rate_hz // WIRE_COUNT_HZ].tobytes()
-        rate_hz = active.params.output_format.rate_hz
-        if rate_hz == self._playout.sample_rate_hz:
-            return frame.pcm.tobytes()
-        if self._narrow is None or frame.first:
-            self._narrow = soxr.ResampleStream(self._playout.sample_rate_hz, rate_hz, 1, dtype="int16")
-        narrow: bytes = self._narrow.resample_chunk(frame.pcm, last=frame.last).tobytes()
-        return narrow
+        assert active is not None, "a frame of a response leaves while it is active"
+        return self._wire.pcm16(frame, active.params.output_format.rate_hz)
 
     def _first_sound(self, turn: Turn, ledger: Ledger) -> None:
         assert turn.response is not None
@@ -609,9 +562,9 @@ class Exchange:
                 turn.response,
                 status,
                 reason,
-                _usage(turn.done),
+                turn.usage(),
                 heard if status == "cancelled" else None,
-                extra=_extension(turn),
+                extra=turn.extension(),
                 error=error,
             )
         )
@@ -643,22 +596,3 @@ class Exchange:
     def _say_turn(self, turn: Turn, state: WireTurnState, audio_ms: int, **more: Any) -> None:
         log.debug("turn_" + state, turn=turn.number, attempt=turn.attempt, audio_ms=audio_ms)
         self._shell.emit(self._protocol.turn(turn.item, turn.number, turn.attempt, state, audio_ms, **more))
-
-
-def _usage(done: m.Done | None) -> Usage:
-    if done is None:
-        return Usage()
-    return Usage(
-        input_text_tokens=done.input_tokens - done.input_audio_frames,
-        input_audio_tokens=done.input_audio_frames,
-        output_text_tokens=done.thought_tokens + done.answer_tokens,
-    )
-
-
-def _extension(turn: Turn) -> dict[str, Any]:
-    return {
-        "transcript": turn.transcript,
-        "notes": [{"ms": ms, "text": text} for ms, text in turn.notes],
-        "thought": turn.thought.strip(),
-        "ledger": None if turn.statement is None else turn.statement.to_json(),
-    }

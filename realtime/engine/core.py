@@ -25,9 +25,9 @@ from realtime.mind.memory import KvSequence, Symbol
 from streaming_encoder import AudioInputError, AudioModel, EncoderStream
 
 SAMPLES_PER_MS = m.INPUT_SAMPLE_RATE_HZ // 1000
-# One step must stay short, or a message (a revocation, a barge-in) waits behind it: 64 rows take about 30 ms on two
-# cores.
-STEP_ROWS = 64
+# One step must stay short, or a message (a revocation, a barge-in) waits behind it: 32 rows take about 40 ms on one
+# core.
+STEP_ROWS = 32
 # Audio that may gather behind a tentative end before somebody has forgotten to commit or revoke it.
 MAX_HELD_MS = 15_000
 
@@ -202,7 +202,12 @@ class EngineCore:
             case m.Respond():
                 session.turn, session.attempt = message.turn, message.attempt
                 session.stamps = self._stamps(message.think_ms)
-                session.mind.respond(message.turn, message.attempt, max_tokens=message.max_tokens)
+                session.mind.respond(
+                    message.turn,
+                    message.attempt,
+                    max_tokens=message.max_tokens,
+                    instructions=message.instructions,
+                )
                 session.stamps.encoded_ns = self._clock.now_ns()
             case m.Cancel():
                 session.stamps = None

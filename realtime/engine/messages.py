@@ -96,11 +96,15 @@ class DiscardTurn(_Message, frozen=True, tag="discard_turn"):
 
 
 class Respond(_Message, frozen=True, tag="respond"):
-    """Answer the history as it stands (a text turn, or a response asked for out of order)."""
+    """Answer the history as it stands (a text turn, or a response asked for out of order).
+
+    `instructions` hold for this answer alone.
+    """
 
     session: str
     turn: int
     attempt: int
+    instructions: str | None = None
     think_ms: int | None = None
     max_tokens: int = 512
 

@@ -186,13 +186,15 @@ class Mind:
 
     # --- answers ------------------------------------------------------------------------------------
 
-    def respond(self, number: int, attempt: int, *, max_tokens: int = 512) -> None:
-        """Answer the history as it stands."""
+    def respond(self, number: int, attempt: int, *, max_tokens: int = 512, instructions: str | None = None) -> None:
+        """Answer the history as it stands; `instructions` are read for this answer alone and are no history."""
         self._settle(answer=None if self.turn is None else self.turn.answer)
         last = self.trunk.last
         self.turn = Turn(number, last.id, is_audio=last.is_audio, state=TurnState.COMMITTED, attempt=attempt)
         self.turn.closed = True
         prefix = self._dialect.answering_audio(last.notes) if last.is_audio else self._dialect.answering_text()
+        if instructions:
+            prefix = [*self._dialect.text_item("system", instructions), *prefix]
         self._lay_answer(attempt, prefix, heard=last.is_audio, notes=last.notes, respond=True, max_tokens=max_tokens)
 
     def cancel(self, number: int, answer_item: str | None = None, heard: str = "") -> None:
