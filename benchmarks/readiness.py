@@ -56,7 +56,14 @@ def read(path: Path) -> tuple[np.ndarray, int]:
 def main() -> None:
     engine = EngineSettings()
     config = EngineConfig(
-        str(SEED_MODEL), engine.threads, engine.kv_tokens, False, engine.chunk_frames, None, engine.note_interval_ms, 0
+        str(SEED_MODEL),
+        engine.threads or 1,
+        engine.kv_tokens,
+        False,
+        engine.chunk_frames,
+        None,
+        engine.note_interval_ms,
+        0,
     )
     core, _ = load_engine(config, MonotonicClock())
     votes: dict[str, list[float]] = {"whole": [], "cut": []}

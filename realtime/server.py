@@ -11,6 +11,7 @@ server TaskGroup
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import time
@@ -349,7 +350,7 @@ def _engine_config(settings: Settings) -> EngineConfig:
     engine = settings.engine
     return EngineConfig(
         model=str(engine.model.expanduser().resolve()),
-        threads=engine.threads,
+        threads=engine.threads or max(1, (os.cpu_count() or 2) - 1),
         kv_tokens=engine.kv_tokens,
         exact=engine.exact,
         chunk_frames=engine.chunk_frames,

@@ -50,8 +50,8 @@ class EngineSettings(_Section):
     """The model and how it runs."""
 
     model: Path = SEED_MODEL
-    threads: int = Field(default=max(1, (os.cpu_count() or 2) - 1), ge=1)
-    """All cores but one by default: the 20 ms beat, the voices and the detectors need that one, and two threads that
+    threads: int | None = Field(default=None, ge=1)
+    """None is all cores but one: the 20 ms beat, the voices and the detectors need that one, and two threads that
     wait for each other on a busy core are slower than one (docs/decoder.md)."""
     kv_tokens: int = Field(default=8192, ge=512)
     """KV cache shared by all sessions; 45 KiB a token for the seed model, touched only as used."""
