@@ -1,5 +1,8 @@
-"""What threads cost on few cores: one decoding row with 1 and 2 threads, spinning and sleeping, idle and beside a busy
-process: `python -m benchmarks.threads`. Each case runs in a process of its own, since OpenMP reads its settings once."""
+"""What threads cost on few cores: `python -m benchmarks.threads`.
+
+One decoding row with 1 and 2 threads, spinning and sleeping, idle and beside a busy process.
+Each case runs in a process of its own, since OpenMP reads its settings once.
+"""
 
 from __future__ import annotations
 

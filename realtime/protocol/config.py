@@ -28,7 +28,7 @@ from realtime.protocol.patch import (
 
 PCM_RATE_HZ = 24_000
 G711_RATE_HZ = 8_000
-DEFAULT_EFFORT: Effort = "low"
+DEFAULT_EFFORT: Effort = "medium"  # of `realtime.settings` too
 # The longest wait of semantic_vad for each eagerness, from the protocol's page.
 MAX_WAIT_MS: dict[Eagerness, int] = {"low": 8_000, "medium": 4_000, "high": 2_000, "auto": 4_000}
 
