@@ -228,3 +228,31 @@ TestMindHistory = MindHistory.TestCase
 TestMindHistory.settings = settings(
     max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def test_a_long_conversation_forgets_its_oldest_items_and_leaks_nothing() -> None:
+    """Down to half of the limit, never the system item; what is left is computed as one pass would."""
+    decoder, _ = decoders()
+    assert decoder.pool.used == 0
+    limit = 120
+    mind = tiny_mind(decoder, max_history_symbols=limit)
+    lengths = []
+    for number in range(1, 9):
+        mind.start_turn(number)
+        mind.hear(decoder.frames.put(torch.randn(6, decoder.shape.width)), 480)
+        mind.end_turn(1, [], 480, max_tokens=4)
+        mind.commit(1, f"item_{number}")
+        for _ in range(30):
+            step(decoder, mind, lambda lane: SPECIAL.wait if isinstance(lane, NoteLane) else NEWLINE)
+        mind.answer_heard(number, f"answer_item_{number}")
+        lengths.append(sum(len(item.symbols) for item in mind.trunk.items))
+    assert max(lengths) <= limit and min(lengths[3:]) <= limit // 2
+    assert mind.trunk.items[0].id == "system" and mind.trunk.items[-1].id.endswith("_8")
+    while mind.trunk.seq.pending:
+        step(decoder, mind, lambda lane: SPECIAL.wait)
+    kept = [symbol for item in mind.trunk.items for symbol in item.symbols]
+    assert list(mind.trunk.seq.symbols) == kept
+    assert len(decoder.frames) == sum(symbol < 0 for symbol in kept)
+    assert decoder.pool.used == len(mind.trunk.seq.blocks)
+    mind.close()
+    assert decoder.pool.used == 0 and len(decoder.frames) == 0

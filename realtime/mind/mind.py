@@ -93,7 +93,7 @@ class Mind:
         *,
         instructions: str | None = None,
         note_interval_frames: int = 8,
-        max_history_symbols: int = 1536,
+        max_history_symbols: int = 768,
     ) -> None:
         self._session = session
         self._dialect = dialect
@@ -394,6 +394,7 @@ class Mind:
         if answer:
             item_id = answer_item or f"answer_{turn.number}"
             self.trunk.put(Item(item_id, "assistant", self._dialect.text_item("assistant", answer)))
+        self.trunk.forget_oldest()
 
     def _settle_finished(self) -> None:
         """Before the history is edited: an answer that has ended belongs to it."""

@@ -34,7 +34,7 @@ class Trunk:
 
     Args:
         memory: owner of the KV blocks.
-        max_symbols: history beyond this is forgotten from the oldest item on (never the system item).
+        max_symbols: history beyond this is forgotten from the oldest item on (never the system item), down to half.
     """
 
     def __init__(self, memory: Memory, system: Item, max_symbols: int) -> None:
@@ -97,7 +97,6 @@ class Trunk:
 
     def open_turn(self, symbols: Iterable[Symbol]) -> None:
         """The user began to speak: everything until `close_turn` belongs to the open turn."""
-        self._forget_oldest()
         self._open = list(symbols)
         self._memory.extend(self._seq, self._open)
 
@@ -149,9 +148,23 @@ class Trunk:
             self._memory.truncate(self._seq, shared)
         self._memory.extend(self._seq, wanted[shared:])
 
-    def _forget_oldest(self) -> None:
-        while len(self._items) > 1 and sum(len(item.symbols) for item in self._items) > self._max_symbols:
-            self.remove(self._items[1].id)
+    def forget_oldest(self) -> None:
+        """Where the history has outgrown its limit, drop the oldest items down to half of it.
+
+        Everything behind what is dropped moves to other positions and has to be computed again, so it is done rarely
+        and by much, and when nobody waits: after a turn, not before one.
+        """
+        if sum(len(item.symbols) for item in self._items) <= self._max_symbols:
+            return
+        forgotten: list[Item] = []
+        left = sum(len(item.symbols) for item in self._items)
+        while len(self._items) > 1 and left > self._max_symbols // 2:
+            item = self._items.pop(1)
+            left -= len(item.symbols)
+            forgotten.append(item)
+        self._relay()
+        for item in forgotten:
+            self._memory.drop_frames(item.frames)
 
 
 def _common_prefix(ours: Sequence[Symbol], theirs: Sequence[Symbol]) -> int:
