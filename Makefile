@@ -38,6 +38,9 @@ bench: setup-dev  ## every benchmark, on an otherwise idle machine
 	$(BIN)/python -m benchmarks.voice
 	$(BIN)/python -m benchmarks.media
 	$(BIN)/python -m benchmarks.turns
+	$(BIN)/python -m benchmarks.readiness
+	$(BIN)/python -m benchmarks.threads
+	$(BIN)/python -m benchmarks.first_packet
 
 format:
 	$(BIN)/ruff check --fix .
