@@ -138,7 +138,7 @@ class AnswerLane:
 
     def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
         line = (self._line + text.partition("\n")[0]).strip()
-        pieces = Pieces(transcript=line, ready=readiness(logprob, self._hearing))
+        pieces = Pieces(transcript=line, ready=readiness(logprob, self._hearing, len(line.split())))
         self._words = self._dialect.detokenizer()
         self.phase = Phase.THINKING
         if not self._respond:
