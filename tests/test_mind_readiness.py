@@ -30,4 +30,4 @@ def test_votes_mean_to_the_turn_machine_what_they_say() -> None:
 
 
 def test_an_opener_alone_is_no_turn_that_is_surely_over() -> None:
-    assert readiness(0.0, [0.0, 0.0], len("quick question".split())) == NEUTRAL
+    assert readiness(0.0, [0.0, 0.0], len(["quick", "question"])) == NEUTRAL
