@@ -136,7 +136,7 @@ def plot(runs: dict[str, Any], to: Path) -> None:
         begin = {name: begin[name] + value for name, value in zip(runs, medians, strict=True)}
     right.set(xlabel="ms, median of each stage")
     right.invert_yaxis()
-    right.legend(fontsize=7, ncols=2)
+    right.legend(fontsize=7, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     figure.tight_layout()
     figure.savefig(to, dpi=110)
 

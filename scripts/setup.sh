@@ -64,6 +64,9 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
   say "installing Python packages (a few minutes the first time)"
   extra=""
   [ "$want" = dev ] && extra="[dev]"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".$extra"
+  if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".$extra"; then
+    say "the installation failed; if an earlier one was interrupted, \`make clean\` and try again"
+    exit 1
+  fi
   echo "$wanted" > "$stamp"
 fi

@@ -111,7 +111,7 @@ class EngineCore:
         chunk_frames: int = 32,
         right_context_ms: int | None = None,
         note_interval_ms: int = 640,
-        max_history_symbols: int = 768,
+        max_history_symbols: int = 512,
     ) -> None:
         self._audio_model = audio_model
         self._decoder = decoder

@@ -93,7 +93,7 @@ class Mind:
         *,
         instructions: str | None = None,
         note_interval_frames: int = 8,
-        max_history_symbols: int = 768,
+        max_history_symbols: int = 512,
     ) -> None:
         self._session = session
         self._dialect = dialect
