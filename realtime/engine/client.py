@@ -31,7 +31,7 @@ SILENT_AFTER_S = 10.0
 STOP_TIMEOUT_S = 2.0
 RESTART_PAUSE_S = 0.2
 # OpenMP threads that spin while they wait for each other take the core from whoever they wait for: on two busy cores
-# that was 1.5 tokens/s against 26 with sleeping threads (benchmarks/decoder.py prints both).
+# with other work that was 1.5 tokens/s against 26 with sleeping threads (see docs/decoder.md, benchmarks/threads.py).
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 # Unsent bytes: one second of one session's audio is 32 KiB, so this is a minute of audio of four sessions.
 MAX_UNSENT_BYTES = 8 * 1024 * 1024
