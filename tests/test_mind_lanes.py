@@ -9,9 +9,10 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from realtime.decoder.scheduler import Service
 from realtime.engine.core import seed_dialect
 from realtime.engine.messages import Answer, Done, FromEngine, Note, Thought, Transcript
-from realtime.mind import Mind, Service
+from realtime.mind import Mind
 from tests.decoder_tiny import SEED_MODEL, seed_tokenizer
 from tests.mind_tiny import NEWLINE, SPECIAL, encode, tiny_dialect
 

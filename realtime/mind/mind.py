@@ -15,6 +15,7 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from realtime.decoder.scheduler import Service
 from realtime.engine.messages import Answer, Done, FromEngine, Note, Thought, Transcript
 from realtime.mind.dialect import Dialect
 from realtime.mind.lanes import AnswerLane, NoteLane, Phase, Pieces
@@ -31,15 +32,6 @@ HEARD_TOKENS_LEAST = 16
 # Answer tokens that count as the first clause when lanes compete (the segmenter aims at 4 to 8 words).
 FIRST_CLAUSE_TOKENS = 12
 MAX_THOUGHT_TOKENS = 512
-
-
-class Service(enum.IntEnum):
-    """Order of service between lanes (design: a committed answer's first clause comes first)."""
-
-    FIRST_CLAUSE = 0
-    LATER_CLAUSE = 1
-    TENTATIVE = 2
-    NOTE = 3
 
 
 class TurnState(enum.Enum):
