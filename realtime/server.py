@@ -11,6 +11,7 @@ server TaskGroup
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -18,7 +19,6 @@ import time
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -320,8 +320,6 @@ class _Http(uvicorn.Server):
     """uvicorn without its signal handlers: signals are the server's, which drains first."""
 
     def capture_signals(self) -> Any:
-        import contextlib  # noqa: PLC0415
-
         return contextlib.nullcontext()
 
 
@@ -379,9 +377,3 @@ def _voice_settings(speech: SpeechSettings) -> VoiceSettings:
         model=speech.openai_model,
         api_key=speech.openai_key.get_secret_value() if speech.openai_key else "",
     )
-
-
-def missing_files() -> list[Path]:
-    """What a complete installation has and this one lacks."""
-    wanted = [PAGE / "index.html", VAD_MODEL / "SHA256SUMS", ENDPOINT_MODEL / "SHA256SUMS"]
-    return [path for path in wanted if not path.is_file()]

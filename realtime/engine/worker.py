@@ -72,7 +72,8 @@ def serve(sock: socket.socket, config: EngineConfig) -> None:
     clock = MonotonicClock()
     started_ns = clock.now_ns()
     core, ready = load_engine(config, clock)
-    sock.sendall(m.encode(replace_load_ms(ready, (clock.now_ns() - started_ns) / NS_PER_MS)))
+    load_ms = round((clock.now_ns() - started_ns) / NS_PER_MS, 1)
+    sock.sendall(m.encode(msgspec.structs.replace(ready, load_ms=load_ms)))
     inbox = Inbox(sock)
     while True:
         wait_s = 0.0
@@ -86,10 +87,6 @@ def serve(sock: socket.socket, config: EngineConfig) -> None:
                 return
             _send(sock, core.handle(message))
         _send(sock, core.step())
-
-
-def replace_load_ms(ready: m.Ready, load_ms: float) -> m.Ready:
-    return msgspec.structs.replace(ready, load_ms=round(load_ms, 1))
 
 
 def _send(sock: socket.socket, messages: list[m.FromEngine]) -> None:
