@@ -130,7 +130,7 @@ def answer(decoder: Decoder, prompt: list[Symbol]) -> list[int]:
     while len(tokens) < MAX_ANSWER_TOKENS and (not tokens or tokens[-1] != decoder.tokenizer.special.eos):
         logits = decoder.step([Row(seq, seq.pending, want_logits=True)])[0]
         assert logits is not None
-        tokens.append(greedy(logits))
+        tokens.append(greedy(logits[0]))
         decoder.extend(seq, tokens[-1:])
     decoder.drop(seq)
     return tokens
@@ -144,7 +144,7 @@ def preferences(decoder: Decoder, prompt: list[Symbol], tokens: list[int]) -> li
     for _ in tokens:
         logits = decoder.step([Row(seq, 1, want_logits=True)])[0]
         assert logits is not None
-        found.append(greedy(logits))
+        found.append(greedy(logits[0]))
     decoder.drop(seq)
     return found
 

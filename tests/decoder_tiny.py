@@ -126,10 +126,10 @@ def tiny_decoder(kind: str = "llama", *, exact: bool = True, kv_tokens: int = 10
 def run_alone(decoder: Decoder, symbols: list[Symbol], cuts: list[int] | None = None) -> Tensor:
     """Logits [vocab] after `symbols`, in a fresh sequence, computed in one pass or cut at the given lengths."""
     seq = decoder.new(symbols)
-    logits = None
+    found = None
     for end in [*(cuts or []), len(symbols)]:
         if end > seq.computed:
-            logits = decoder.step([Row(seq, end - seq.computed, want_logits=True)])[0]
+            found = decoder.step([Row(seq, end - seq.computed, want_logits=True)])[0]
     decoder.drop(seq)
-    assert logits is not None
-    return logits
+    assert found is not None and found.shape == (1, decoder.shape.vocab_size)
+    return found[0]

@@ -57,6 +57,21 @@ class Memory(RuleBasedStateMachine):
         self.expected[id(seq)] += tokens
 
     @rule(seq=sequences, data=st.data())
+    def extend_as_guessed(self, seq: Sequence, data: st.DataObject) -> None:
+        """Symbols that a guess has computed already, and perhaps one that it has not."""
+        right = data.draw(st.integers(0, len(seq.ahead)))
+        wrong = data.draw(st.lists(st.integers(20, VOCAB - 1), max_size=1))
+        tokens = [*seq.ahead[:right], *wrong]
+        left = seq.ahead[right:]
+        if wrong and left[:1] == wrong:
+            left = left[1:]
+            wrong = []
+        pending = seq.pending + len(wrong)
+        self.decoder.extend(seq, tokens)
+        self.expected[id(seq)] += tokens
+        assert (seq.ahead, seq.pending) == ([] if wrong else left, pending)
+
+    @rule(seq=sequences, data=st.data())
     def truncate(self, seq: Sequence, data: st.DataObject) -> None:
         length = data.draw(st.integers(0, len(seq)))
         self.decoder.truncate(seq, length)
@@ -74,7 +89,12 @@ class Memory(RuleBasedStateMachine):
         if not ready:
             return
         chosen = data.draw(st.lists(st.sampled_from(range(len(ready))), min_size=1, max_size=4, unique=True))
-        rows = [Row(ready[i], data.draw(st.integers(1, ready[i].pending)), want_logits=True) for i in chosen]
+        guesses = st.lists(st.integers(20, VOCAB - 1), max_size=3) | st.lists(st.integers(20, VOCAB - 1), max_size=20)
+        rows = []
+        for i in chosen:
+            count = data.draw(st.integers(1, ready[i].pending))
+            guess = data.draw(guesses) if count == ready[i].pending else []
+            rows.append(Row(ready[i], count, want_logits=True, guess=tuple(guess)))
         free, needed = self.decoder.pool.free, blocks_needed(rows, self.decoder.pool)
         before = [(list(row.seq.blocks), row.seq.computed) for row in rows]
         if needed > free:
@@ -87,7 +107,11 @@ class Memory(RuleBasedStateMachine):
         assert self.decoder.pool.free == free - needed
         for row, logits in zip(rows, found, strict=True):
             assert logits is not None
-            assert torch.equal(logits, run_alone(self.fresh, self.expected[id(row.seq)][: row.seq.computed]))
+            known = self.expected[id(row.seq)][: row.seq.computed]
+            assert row.seq.ahead == list(row.guess)
+            assert len(logits) == 1 + len(row.guess)
+            for guessed in range(len(logits)):
+                assert torch.equal(logits[guessed], run_alone(self.fresh, [*known, *row.guess[:guessed]]))
 
     @invariant()
     def accounts_balance(self) -> None:
@@ -95,7 +119,8 @@ class Memory(RuleBasedStateMachine):
         holders = [0] * pool.total
         for key, seq in self.alive.items():
             assert seq.symbols == self.expected[key]
-            assert len(seq.blocks) == -(-seq.computed // BLOCK)
+            assert not (seq.ahead and seq.pending)
+            assert len(seq.blocks) == -(-(seq.computed + len(seq.ahead)) // BLOCK)
             for block in seq.blocks:
                 holders[block] += 1
         assert [pool.references(block) for block in range(pool.total)] == holders
@@ -157,7 +182,29 @@ def test_scattered_blocks_give_the_same_bits() -> None:
     assert logits is not None
     assert len(scattered.blocks) == 19
     assert all(b - a != 1 for a, b in itertools.pairwise(scattered.blocks))
-    assert torch.equal(logits, expected)
+    assert torch.equal(logits[0], expected)
+
+
+def test_a_right_guess_saves_its_step_and_a_wrong_one_gives_its_block_back() -> None:
+    decoder = tiny_decoder()
+    seq = decoder.new([20] * 15)
+    decoder.step([Row(seq, 15, want_logits=True, guess=(21, 22, 23))])
+    assert (seq.computed, seq.ahead, len(seq.blocks)) == (15, [21, 22, 23], 2)
+    decoder.extend(seq, [21])
+    assert (seq.computed, seq.pending, seq.ahead) == (16, 0, [22, 23])
+    decoder.extend(seq, [24])
+    assert (seq.computed, seq.pending, seq.ahead, decoder.pool.used) == (16, 1, [], 1)
+
+
+def test_fork_and_truncate_forget_a_guess() -> None:
+    decoder = tiny_decoder()
+    for forget in (lambda seq: decoder.drop(decoder.fork(seq)), lambda seq: decoder.truncate(seq, 17)):
+        seq = decoder.new([20] * 17)
+        decoder.step([Row(seq, 17, want_logits=True, guess=(22,) * 16)])
+        assert (len(seq.ahead), decoder.pool.used) == (16, 3)
+        forget(seq)
+        assert (seq.ahead, decoder.pool.used) == ([], 2)
+        decoder.drop(seq)
 
 
 def test_misuse_is_refused_and_changes_nothing() -> None:
@@ -173,6 +220,11 @@ def test_misuse_is_refused_and_changes_nothing() -> None:
         decoder.extend(seq, [20] * 1023)
     with pytest.raises(ValueError, match="truncate"):
         decoder.truncate(seq, 3)
+    for row in (Row(seq, 1, True, guess=(22,)), Row(seq, 2, guess=(22,)), Row(seq, 2, True, guess=(VOCAB,))):
+        with pytest.raises(ValueError, match=r"guess|vocabulary"):
+            decoder.step([row])
+    with pytest.raises(LimitError):
+        decoder.step([Row(seq, 2, True, guess=(22,) * 1023)])
     assert seq.symbols == [20, 21]
     decoder.drop(seq)
     decoder.drop(seq)

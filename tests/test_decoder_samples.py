@@ -67,7 +67,7 @@ def test_int8_answers_are_the_recorded_ones(decoder: Decoder, audio_model: Audio
         found = decoder.step([Row(seqs[index], seqs[index].pending, want_logits=True) for index in running])
         for index, logits in zip(running, found, strict=True):
             assert logits is not None
-            token = greedy(logits)
+            token = greedy(logits[0])
             texts[index] += detokenizers[index].push(token)
             if token != decoder.tokenizer.special.eos:
                 decoder.extend(seqs[index], [token])

@@ -88,12 +88,18 @@ class Decoder:
         return seq
 
     def fork(self, seq: Sequence) -> Sequence:
-        """A second sequence with the same symbols and the same blocks. Nothing is copied before one of them writes."""
+        """A second sequence with the same symbols and the same blocks. Nothing is copied before one of them writes.
+
+        Both go on without `ahead`.
+        """
         _require_alive(seq)
         return seq.fork(self.pool)
 
     def extend(self, seq: Sequence, symbols: Iterable[Symbol]) -> None:
-        """Append symbols, to be computed by later steps. Raises LimitError beyond the model's last position."""
+        """Append symbols, to be computed by later steps unless they are those of `seq.ahead`, in order.
+
+        Raises LimitError beyond the model's last position.
+        """
         _require_alive(seq)
         added = list(symbols)
         if len(seq) + len(added) > self.shape.max_position:
@@ -101,7 +107,7 @@ class Decoder:
         bad = next((symbol for symbol in added if symbol >= self.shape.vocab_size), None)
         if bad is not None:
             raise ValueError(f"token id {bad} is not in the vocabulary of {self.shape.vocab_size}")
-        seq.symbols += added
+        seq.extend(self.pool, added)
 
     def truncate(self, seq: Sequence, length: int) -> None:
         """Forget all symbols from `length` on. Blocks that held only them are given back."""
@@ -116,7 +122,7 @@ class Decoder:
             seq.drop(self.pool)
 
     def step(self, rows: Sequence_[Row]) -> list[Tensor | None]:
-        """One batched forward pass; see `Runner.execute`. Logits are float32 [vocab]."""
+        """One batched forward pass; see `Runner.execute`. Logits are float32 [1 + guessed symbols, vocab]."""
         return self._runner.execute(rows)
 
 

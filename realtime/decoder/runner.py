@@ -17,7 +17,7 @@ from realtime.decoder.frames import FrameStore
 from realtime.decoder.kv_cache import KvCache
 from realtime.decoder.model import Batch
 from realtime.decoder.sequence import Row, Symbol, blocks_needed, is_audio
-from realtime.errors import EngineOverloaded
+from realtime.errors import EngineOverloaded, LimitError
 
 
 class Runner:
@@ -32,24 +32,44 @@ class Runner:
 
     @torch.inference_mode()
     def execute(self, rows: Sequence_[Row]) -> list[Tensor | None]:
-        """Compute the next `count` pending symbols of every row's sequence in one forward pass.
+        """Compute the next `count` pending symbols of every row's sequence, and its guess, in one forward pass.
 
-        Returns, per row, logits [vocab] float32 after its last symbol, or None where not wanted.
-        Raises EngineOverloaded (too few free blocks), EngineError (a dropped audio frame); nothing changes then.
+        Returns, per row, logits [1 + len(guess), vocab] float32 after its last symbol and after every guessed one, or
+        None where not wanted. Guessed symbols do not count as computed; they are the sequence's `ahead` from now on.
+        Raises EngineOverloaded (too few free blocks), EngineError (a dropped audio frame), LimitError (a guess beyond
+        the model's last position); nothing changes then.
         """
         if not rows:
             return []
-        _check(rows)
-        x = self._embed([s for row in rows for s in row.seq.symbols[row.seq.computed : row.seq.computed + row.count]])
+        self._check(rows)
+        x = self._embed([symbol for row in rows for symbol in _symbols(row)])
         needed = blocks_needed(rows, self._pool)
         if needed > self._pool.free:
             raise EngineOverloaded(f"this step needs {needed} KV blocks and {self._pool.free} are free")
         for row in rows:
-            self._cache.copy(row.seq.reserve(self._pool, row.count))
+            self._cache.copy(row.seq.reserve(self._pool, row.positions))
         x = self._weights.network.forward(x, self._batch(rows), self._cache.layers)
         for row in rows:
-            row.seq.computed += row.count
+            row.seq.ran(row.count, row.guess)
         return self._logits(rows, x)
+
+    def _check(self, rows: Sequence_[Row]) -> None:
+        if len({id(row.seq) for row in rows}) != len(rows):
+            raise ValueError("a sequence may be in a step only once")
+        shape = self._weights.network.shape
+        for row in rows:
+            if not row.seq.alive:
+                raise ValueError("a dropped sequence cannot be computed")
+            if not 1 <= row.count <= row.seq.pending:
+                raise ValueError(f"a row asks for {row.count} symbols of {row.seq.pending} pending")
+            if not row.guess:
+                continue
+            if not row.want_logits or row.count != row.seq.pending:
+                raise ValueError("a guess needs want_logits and stands behind the last pending symbol")
+            if max(row.guess) >= shape.vocab_size:
+                raise ValueError(f"token id {max(row.guess)} is not in the vocabulary of {shape.vocab_size}")
+            if len(row.seq) + len(row.guess) > shape.max_position:
+                raise LimitError(f"a guess beyond the model's {shape.max_position} positions cannot be computed")
 
     def _embed(self, symbols: list[Symbol]) -> Tensor:
         """Token embeddings and audio frames in order: [rows, width] float32."""
@@ -67,8 +87,8 @@ class Runner:
         spans = []
         for row in rows:
             seq, start = row.seq, row.seq.computed
-            spans.append(plan_span(seq.blocks, size, len(positions), start, row.count, device=self._device))
-            new = range(start, start + row.count)
+            spans.append(plan_span(seq.blocks, size, len(positions), start, row.positions, device=self._device))
+            new = range(start, start + row.positions)
             positions += new
             slots += (seq.blocks[position // size] * size + position % size for position in new)
         return Batch(
@@ -76,22 +96,20 @@ class Runner:
         )
 
     def _logits(self, rows: Sequence_[Row], x: Tensor) -> list[Tensor | None]:
-        last, end = [], 0
+        wanted: list[int] = []
+        end = 0
         for row in rows:
-            end += row.count
+            end += row.positions
             if row.want_logits:
-                last.append(end - 1)
-        if not last:
+                wanted += range(end - 1 - len(row.guess), end)
+        if not wanted:
             return [None] * len(rows)
-        wanted = iter(self._weights.network.logits(x[last]).unbind(0))
-        return [next(wanted) if row.want_logits else None for row in rows]
+        counts = [1 + len(row.guess) for row in rows if row.want_logits]
+        logits = iter(self._weights.network.logits(x[wanted]).split_with_sizes(counts))
+        return [next(logits) if row.want_logits else None for row in rows]
 
 
-def _check(rows: Sequence_[Row]) -> None:
-    if len({id(row.seq) for row in rows}) != len(rows):
-        raise ValueError("a sequence may be in a step only once")
-    for row in rows:
-        if not row.seq.alive:
-            raise ValueError("a dropped sequence cannot be computed")
-        if not 1 <= row.count <= row.seq.pending:
-            raise ValueError(f"a row asks for {row.count} symbols of {row.seq.pending} pending")
+def _symbols(row: Row) -> list[Symbol]:
+    """The symbols that a pass computes for `row`."""
+    start = row.seq.computed
+    return [*row.seq.symbols[start : start + row.count], *row.guess]

@@ -2,6 +2,7 @@
 
 A symbol is an int: >= 0 is a token id, < 0 is an audio frame (`~k` is frame k of the frame store). Symbols are
 appended first and computed later, in any split: `computed` of them have keys and values, the rest is `pending`.
+Guessed symbols (`ahead`) have keys and values behind those before they are symbols; a wrong guess is forgotten.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ class BlockCopy:
 
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """Symbols in order, and the table of blocks for the first `computed` of them.
+    """Symbols in order, and the table of blocks for the first `computed` of them and for `ahead`.
 
-    Made, forked, extended, truncated and dropped by its Decoder only; everyone else reads.
+    Made, forked, extended, truncated and dropped by its Decoder only; everyone else reads. While `ahead` is not empty
+    nothing is pending: guesses are made behind the last symbol, and the first one that fails ends them.
     Position i lives in slot `blocks[i // block_tokens] * block_tokens + i % block_tokens`.
     """
 
@@ -43,6 +45,7 @@ class Sequence:
     symbols: list[Symbol] = field(default_factory=list)
     computed: int = 0
     blocks: list[int] = field(default_factory=list)
+    ahead: list[Symbol] = field(default_factory=list)
     alive: bool = True
 
     def __len__(self) -> int:
@@ -54,20 +57,38 @@ class Sequence:
         return len(self.symbols) - self.computed
 
     def fork(self, pool: BlockPool) -> Sequence:
-        """A second sequence with the same symbols, holding the same blocks."""
+        """A second sequence with the same symbols, holding the same blocks. Both go on without `ahead`."""
+        self._forget_ahead(pool)
         pool.retain(self.blocks)
         return Sequence(self.block_tokens, list(self.symbols), self.computed, list(self.blocks))
+
+    def extend(self, pool: BlockPool, symbols: Iterable[Symbol]) -> None:
+        """Append symbols. Those that were guessed are computed already; the first that was not forgets the others."""
+        for symbol in symbols:
+            if self.ahead and self.ahead[0] == symbol:
+                del self.ahead[0]
+                self.computed += 1
+            else:
+                self._forget_ahead(pool)
+            self.symbols.append(symbol)
+
+    def ran(self, count: int, guess: Iterable[Symbol]) -> None:
+        """The next `count` pending symbols, and `guess` behind them, have their keys and values."""
+        self.computed += count
+        self.ahead = list(guess)
 
     def truncate(self, pool: BlockPool, length: int) -> None:
         """Forget the symbols from `length` on and give back the blocks that held only them."""
         del self.symbols[length:]
         self.computed = min(self.computed, length)
+        self.ahead.clear()
         self._keep(pool, self.computed)
 
     def drop(self, pool: BlockPool) -> None:
         """Give everything back. The sequence cannot be used afterwards."""
         self._keep(pool, 0)
         self.symbols.clear()
+        self.ahead.clear()
         self.computed = 0
         self.alive = False
 
@@ -90,6 +111,11 @@ class Sequence:
             self.blocks += pool.allocate(fresh, after=last)
         return copies
 
+    def _forget_ahead(self, pool: BlockPool) -> None:
+        if self.ahead:
+            self.ahead.clear()
+            self._keep(pool, self.computed)
+
     def _shared_tail(self, pool: BlockPool, count: int) -> int | None:
         """The last block, when the next symbol goes into it and others hold it too."""
         if count < 1 or self.computed == len(self.blocks) * self.block_tokens:
@@ -107,11 +133,21 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Work for one step: compute the next `count` pending symbols of `seq`; logits after the last one if wanted."""
+    """Work for one step: compute the next `count` pending symbols of `seq`; logits after the last one if wanted.
+
+    guess: symbols that may come next, computed in the same pass, with logits after each of them. Only behind the last
+    pending symbol, and only with want_logits.
+    """
 
     seq: Sequence
     count: int
     want_logits: bool = False
+    guess: tuple[Symbol, ...] = ()
+
+    @property
+    def positions(self) -> int:
+        """Positions that the pass computes for this row."""
+        return self.count + len(self.guess)
 
 
 def blocks_needed(rows: Sequence_[Row], pool: BlockPool) -> int:
@@ -120,7 +156,7 @@ def blocks_needed(rows: Sequence_[Row], pool: BlockPool) -> int:
     left: Counter[int] = Counter()  # holders that have let go of a shared block within this batch
     for row in rows:
         seq = row.seq
-        needed += -(-(seq.computed + row.count) // seq.block_tokens) - len(seq.blocks)
+        needed += -(-(seq.computed + row.positions) // seq.block_tokens) - len(seq.blocks)
         if seq.computed < len(seq.blocks) * seq.block_tokens:
             tail = seq.blocks[-1]
             if pool.references(tail) - left[tail] > 1:

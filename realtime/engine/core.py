@@ -304,8 +304,8 @@ class EngineCore:
         for ((session, entry), _), row_logits in zip(taken, logits, strict=True):
             session.mind.ran(entry.lane)
             if row_logits is not None and entry.lane is not None:
-                token = greedy(row_logits)
-                out += self._accept(session, entry, token, _logprob(entry, row_logits, token))
+                token = greedy(row_logits[0])
+                out += self._accept(session, entry, token, _logprob(entry, row_logits[0], token))
         return out
 
     def _accept(self, session: _Session, entry: Work, token: int, logprob: float) -> list[m.FromEngine]:
