@@ -25,6 +25,7 @@ class Service(IntEnum):
     LATER_CLAUSE = 1  # a committed answer whose playout has begun
     TENTATIVE = 2  # an answer that may be revoked
     NOTE = 3  # notes while listening
+    REHEARSAL = 4  # an answer tried out while listening
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from realtime.clock import NS_PER_MS, Clock
-from realtime.decoder import Decoder, Detokenizer, Row, greedy
-from realtime.decoder.scheduler import WorkItem, schedule
+from realtime.decoder import Decoder, Detokenizer, Row
+from realtime.decoder.scheduler import Service, WorkItem, schedule
 from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.engine import messages as m
 from realtime.errors import AudioError, EngineError, EngineOverloaded, ForethoughtError
@@ -28,6 +28,12 @@ SAMPLES_PER_MS = m.INPUT_SAMPLE_RATE_HZ // 1000
 # One step must stay short, or a message (a revocation, a barge-in) waits behind it: 32 rows take about 40 ms on one
 # core.
 STEP_ROWS = 32
+# Beside a rehearsal alone steps are shorter still: what comes next is likely to be the end of the turn.
+REHEARSAL_STEP_ROWS = 16
+# A rehearsal takes some 150 ms of one core: less new audio than this holds hardly a new word.
+REHEARSAL_INTERVAL_MS = 240
+# With less of the turn than this there is nothing to answer yet.
+REHEARSAL_LEAST_MS = 480
 # Audio that may gather behind a tentative end before somebody has forgotten to commit or revoke it.
 MAX_HELD_MS = 15_000
 
@@ -81,6 +87,7 @@ class _Session:
     turn_from_sample: int = 0
     held: list[np.ndarray] = field(default_factory=list)
     held_samples: int = 0
+    rehearsed_samples: int = 0  # audio of the turn that the last rehearsal had heard
     stamps: _Stamps | None = None
 
     @property
@@ -186,7 +193,7 @@ class EngineCore:
                 session.turn, session.attempt = message.turn, 0
                 session.turn_from_sample = message.at_sample
                 session.held.clear()
-                session.held_samples = 0
+                session.held_samples = session.rehearsed_samples = 0
                 session.stream.reset()
                 session.mind.start_turn(message.turn)
             case m.EndTurn():
@@ -281,31 +288,85 @@ class EngineCore:
     def step(self) -> list[m.FromEngine]:
         """One batched forward over everything that can run now, most urgent first."""
         self._pass_deadlines()
-        work = list(self._all_work())
+        self._begin_rehearsals()
+        work = self._urgent_work()
         if not work:
             return []
+        rehearsing = work[0][1].service is Service.REHEARSAL
         items = [
             WorkItem(key=key, priority=entry.service, pending=entry.seq.pending) for key, (_, entry) in enumerate(work)
         ]
-        taken = [(work[cast(int, grant.key)], grant.count) for grant in schedule(items, STEP_ROWS)]
-        rows = [
-            Row(
-                seq=cast(DecoderSequence, entry.seq),
-                count=count,
-                want_logits=entry.lane is not None and count == entry.seq.pending,
+        budget = REHEARSAL_STEP_ROWS if rehearsing else STEP_ROWS
+        grants = schedule(items, budget)
+        spare = budget - sum(grant.count for grant in grants)
+        taken: list[tuple[_Session, Work]] = []
+        rows: list[Row] = []
+        for grant in grants:
+            session, entry = work[cast(int, grant.key)]
+            is_whole = grant.count == entry.seq.pending
+            guess = self._guess(entry, spare) if is_whole else []
+            spare -= len(guess)
+            taken.append((session, entry))
+            rows.append(
+                Row(
+                    seq=cast(DecoderSequence, entry.seq),
+                    count=grant.count,
+                    want_logits=entry.lane is not None and is_whole,
+                    guess=tuple(guess),
+                )
             )
-            for (_, entry), count in taken
-        ]
         try:
             logits = self._decoder.step(rows)
         except EngineOverloaded as error:
             return self._shed(error)
         out: list[m.FromEngine] = []
-        for ((session, entry), _), row_logits in zip(taken, logits, strict=True):
+        for (session, entry), row, row_logits in zip(taken, rows, logits, strict=True):
             session.mind.ran(entry.lane)
-            if row_logits is not None and entry.lane is not None:
-                token = greedy(row_logits[0])
-                out += self._accept(session, entry, token, _logprob(entry, row_logits[0], token))
+            if row_logits is not None:
+                out += self._take_tokens(session, entry, row, row_logits)
+        return out
+
+    def _urgent_work(self) -> list[tuple[_Session, Work]]:
+        """Everything that can run now. Rehearsals only where nobody waits for anything else."""
+        work = sorted(self._all_work(), key=lambda item: item[1].service)
+        if work and work[0][1].service is not Service.REHEARSAL:
+            work = [item for item in work if item[1].service is not Service.REHEARSAL]
+        return work
+
+    def _begin_rehearsals(self) -> None:
+        """While a user speaks and the engine has nothing else to do, try out the answer to what was heard so far."""
+        if any(entry.service is not Service.REHEARSAL for _, entry in self._all_work()):
+            return
+        for session in self._sessions.values():
+            heard = session.stream.samples
+            fresh = heard - session.rehearsed_samples
+            is_due = fresh >= REHEARSAL_INTERVAL_MS * SAMPLES_PER_MS and heard >= REHEARSAL_LEAST_MS * SAMPLES_PER_MS
+            if is_due and session.mind.may_rehearse:
+                session.rehearsed_samples = heard
+                session.mind.rehearse(self._decoder.frames.put(session.stream.tail()), session.heard_ms)
+
+    def _guess(self, entry: Work, spare: int) -> list[Symbol]:
+        """What `entry`'s lane will probably write, as far as rows are left."""
+        room = min(spare, self._decoder.shape.max_position - len(entry.seq.symbols))
+        if not isinstance(entry.lane, AnswerLane) or room < 1:
+            return []
+        return entry.lane.draft.guess(room)
+
+    def _take_tokens(self, session: _Session, entry: Work, row: Row, logits: torch.Tensor) -> list[m.FromEngine]:
+        """The token at the lane's tip, and those behind it for as long as the guesses were right."""
+        lane, seq, start = entry.lane, entry.seq, entry.seq.computed
+        assert lane is not None, "logits were asked for a lane"
+        out: list[m.FromEngine] = []
+        tokens = logits.argmax(dim=1).tolist()
+        right = 0
+        while True:
+            token = int(tokens[right])
+            out += self._accept(session, entry, token, _logprob(entry, logits[right], token))
+            if seq.pending or not session.mind.holds(lane):
+                break
+            right = seq.computed - start
+        if isinstance(lane, AnswerLane):
+            lane.draft.checked(len(row.guess), right)
         return out
 
     def _accept(self, session: _Session, entry: Work, token: int, logprob: float) -> list[m.FromEngine]:

@@ -12,6 +12,7 @@ import enum
 from dataclasses import dataclass, field
 
 from realtime.mind.dialect import Dialect
+from realtime.mind.draft import Draft
 from realtime.mind.memory import KvSequence, Memory, Symbol
 from realtime.mind.readiness import readiness
 
@@ -58,6 +59,7 @@ class AnswerLane:
         seq: fork of the trunk, already extended with the prefix of the dialect.
         heard: True for an audio turn, whose think block opens with the line of what was heard.
         notes: tokens of that line that stand in the prefix.
+        draft: guesses of what the lane will write.
         respond: False ends the lane when the line is complete.
         max_tokens: answer tokens, after which the lane ends with reason "length".
         max_heard_tokens: length at which the line of what was heard counts as a loop and is ended.
@@ -74,6 +76,7 @@ class AnswerLane:
         attempt: int,
         heard: bool,
         notes: list[Symbol],
+        draft: Draft,
         respond: bool,
         max_tokens: int,
         max_heard_tokens: int,
@@ -84,6 +87,8 @@ class AnswerLane:
         self.seq = seq
         self.base = base
         self.attempt = attempt
+        self.draft = draft
+        draft.follow(notes)
         self.prompt_tokens = len(seq.symbols)
         self.phase = Phase.HEARING if heard else Phase.THINKING
         self.heard_tokens: list[Symbol] = list(notes)
@@ -119,6 +124,10 @@ class AnswerLane:
             return self._accept_heard(token, logprob)
         return self._accept_thought(token)
 
+    def _write(self, symbols: list[Symbol]) -> None:
+        self._memory.extend(self.seq, symbols)
+        self.draft.follow(symbols)
+
     # --- phases -------------------------------------------------------------------------------------
 
     def _accept_heard(self, token: int, logprob: float) -> Pieces:
@@ -133,7 +142,7 @@ class AnswerLane:
         self._hearing.append(logprob)
         self.heard_tokens.append(token)
         self._line += text
-        self._memory.extend(self.seq, [token])
+        self._write([token])
         return Pieces()
 
     def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
@@ -152,7 +161,7 @@ class AnswerLane:
             if self._deadline_passed and self._has_least_thought:
                 self._close_thought()
             else:
-                self._memory.extend(self.seq, [token])
+                self._write([token])
         return pieces
 
     def _accept_thought(self, token: int) -> Pieces:
@@ -170,7 +179,7 @@ class AnswerLane:
         if text:
             self._at_line_start = text.endswith("\n")
             self._thought_lines += text.count("\n")
-        self._memory.extend(self.seq, [token])
+        self._write([token])
         if self._deadline_passed and self._has_least_thought:
             self._close_thought()
         return Pieces(thought=text)
@@ -182,7 +191,7 @@ class AnswerLane:
         return self._thought_lines >= least or self.thought_tokens >= LATE_THOUGHT_TOKENS
 
     def _close_thought(self) -> None:
-        self._memory.extend(self.seq, self._dialect.close_thought(self._at_line_start))
+        self._write(self._dialect.close_thought(self._at_line_start))
         self._words = self._dialect.detokenizer()
         self.phase = Phase.ANSWERING
 
@@ -192,7 +201,7 @@ class AnswerLane:
             self.phase = Phase.ENDED
             return Pieces(answer=self._words.flush(), ended="stop")
         self.answer_tokens += 1
-        self._memory.extend(self.seq, [token])
+        self._write([token])
         text = self._words.push(token) if token not in self._markers else ""
         if not self._answer_begun:
             text = text.lstrip()

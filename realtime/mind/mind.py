@@ -1,6 +1,7 @@
 """The mind of one conversation: what to run next. Events in, messages out; no weights, clock or socket.
 
-    listening    audio frames go onto the trunk; a note lane is laid on it at every pass
+    listening    audio frames go onto the trunk; a note lane is laid on it at every pass; in between the answer is
+                 rehearsed (`realtime.mind.rehearsal`)
     tentative    an answer lane is laid on trunk + tail; what it writes is held by the server
     committed    the attempt is the answer; the turn becomes history when it is settled
     revoked      the attempt is dropped, the notes stay, listening goes on
@@ -11,16 +12,18 @@ Definitions of trunk, lane, note and attempt: docs/architecture.md.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from realtime.decoder.scheduler import Service
 from realtime.engine.messages import Answer, Done, FromEngine, Note, Thought, Transcript
 from realtime.mind.dialect import Dialect
+from realtime.mind.draft import Draft
 from realtime.mind.lanes import AnswerLane, NoteLane, Phase, Pieces
 from realtime.mind.memory import KvSequence, Memory, Symbol
+from realtime.mind.rehearsal import REHEARSED_ANSWER_TOKENS, Rehearsal
 from realtime.mind.trunk import Item, Trunk
+from realtime.mind.turn import Turn, TurnState
 
 SYSTEM_ITEM = "system"
 # A note pass writes the words of the frames that are new to it: about 3 words a second, 4 tokens a word at worst,
@@ -32,31 +35,6 @@ HEARD_TOKENS_LEAST = 16
 # Answer tokens that count as the first clause when lanes compete (the segmenter aims at 4 to 8 words).
 FIRST_CLAUSE_TOKENS = 12
 MAX_THOUGHT_TOKENS = 512
-
-
-class TurnState(enum.Enum):
-    LISTENING = "listening"
-    TENTATIVE = "tentative"
-    COMMITTED = "committed"
-
-
-@dataclass(slots=True)
-class Turn:
-    """The turn in hand: from its first sample until its answer is settled."""
-
-    number: int
-    item: str
-    is_audio: bool
-    state: TurnState = TurnState.LISTENING
-    attempt: int = 0
-    opening: list[Symbol] = field(default_factory=list)
-    frames: list[Symbol] = field(default_factory=list)
-    tail: list[Symbol] = field(default_factory=list)
-    notes: list[Symbol] = field(default_factory=list)
-    heard_ms: int = 0
-    noted_frames: int = 0
-    closed: bool = False  # the user's part is history already
-    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +73,24 @@ class Mind:
         self.turn: Turn | None = None
         self._note_lane: NoteLane | None = None
         self._answer_lane: AnswerLane | None = None
+        self._rehearsal: Rehearsal | None = None
         self._detokenise_notes = dialect.detokenizer()
 
     # --- history ------------------------------------------------------------------------------------
 
     def instruct(self, instructions: str | None) -> None:
         """New system prompt; None is the model's own."""
-        self._drop_note_lane()
+        self._drop_listening_lanes()
         self.trunk.replace(SYSTEM_ITEM, self._system(instructions).symbols)
 
     def put_text(self, item_id: str, role: str, text: str, after: str | None = None) -> None:
         self._settle_finished()
-        self._drop_note_lane()
+        self._drop_listening_lanes()
         self.trunk.put(Item(item_id, role, self._dialect.text_item(role, text)), after)
 
     def drop_item(self, item_id: str) -> None:
         self._settle_finished()
-        self._drop_note_lane()
+        self._drop_listening_lanes()
         self.trunk.remove(item_id)
 
     def truncate_item(self, item_id: str, heard: str) -> None:
@@ -142,17 +121,49 @@ class Mind:
     ) -> None:
         """A tentative end: lay the answer lane. `tail`: frames that stand only if the turn ends here."""
         turn = self._open_turn()
-        self._drop_note_lane()
+        self._drop_listening_lanes()
         turn.heard_ms = heard_ms
         turn.state, turn.attempt, turn.tail, turn.answer = TurnState.TENTATIVE, attempt, tail, ""
-        prefix = [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(turn.notes)]
-        self._lay_answer(attempt, prefix, heard=True, notes=turn.notes, respond=respond, max_tokens=max_tokens)
+        self._answer_lane = self._lane(
+            attempt,
+            self._attempted(tail),
+            heard=True,
+            notes=turn.notes,
+            draft=turn.tried.draft(),
+            respond=respond,
+            max_tokens=max_tokens,
+        )
+
+    @property
+    def may_rehearse(self) -> bool:
+        """The user is speaking, and neither a note pass nor another rehearsal is under way."""
+        turn = self.turn
+        is_listening = turn is not None and turn.state is TurnState.LISTENING
+        return is_listening and self._note_lane is None and self._rehearsal is None
+
+    def rehearse(self, tail: list[Symbol], heard_ms: int) -> None:
+        """Try out the answer as if the turn ended here. `tail`: frames that stand only for this rehearsal."""
+        turn = self._open_turn()
+        self._drop_rehearsal()
+        turn.heard_ms = heard_ms
+        lane = self._lane(
+            0,
+            self._attempted(tail),
+            heard=True,
+            notes=turn.notes,
+            draft=turn.tried.draft(),
+            respond=True,
+            max_tokens=REHEARSED_ANSWER_TOKENS,
+        )
+        self._rehearsal = Rehearsal(lane, tail)
 
     def revoke(self, attempt: int) -> None:
         """The user went on: nothing was said, nothing is lost."""
         turn = self.turn
         if turn is None or turn.state is not TurnState.TENTATIVE or turn.attempt != attempt:
             return
+        if self._answer_lane is not None:
+            turn.tried.keep(self._answer_lane.draft.written)
         self._drop_answer_lane()
         self._memory.drop_frames(turn.tail)
         turn.tail, turn.answer, turn.state = [], "", TurnState.LISTENING
@@ -187,7 +198,15 @@ class Mind:
         prefix = self._dialect.answering_audio(last.notes) if last.is_audio else self._dialect.answering_text()
         if instructions:
             prefix = [*self._dialect.text_item("system", instructions), *prefix]
-        self._lay_answer(attempt, prefix, heard=last.is_audio, notes=last.notes, respond=True, max_tokens=max_tokens)
+        self._answer_lane = self._lane(
+            attempt,
+            prefix,
+            heard=last.is_audio,
+            notes=last.notes,
+            draft=Draft(),
+            respond=True,
+            max_tokens=max_tokens,
+        )
 
     def cancel(self, number: int, answer_item: str | None = None, heard: str = "") -> None:
         """Stop answering. The trunk keeps the user's part and exactly the words that were heard."""
@@ -215,18 +234,21 @@ class Mind:
     def work(self) -> Iterator[Work]:
         """Everything that can run now, most urgent first."""
         note, answer, trunk = self._note_lane, self._answer_lane, self.trunk
+        rehearsal = None if self._rehearsal is None else self._rehearsal.lane
         if answer is not None and answer.phase is not Phase.ENDED and answer.seq.pending:
             yield Work(answer.seq, self._answer_service(answer), answer)
         if note is not None and note.seq.pending:
             yield Work(note.seq, Service.NOTE, note)
+        if rehearsal is not None and rehearsal.seq.pending:
+            yield Work(rehearsal.seq, Service.REHEARSAL, rehearsal)
         # A lane laid on a trunk with pending symbols computes them itself; the trunk adopts them (`ran`).
-        borrowed = any(lane is not None and lane.seq.computed < lane.base for lane in (note, answer))
+        borrowed = any(lane is not None and lane.seq.computed < lane.base for lane in (note, answer, rehearsal))
         if trunk.seq.pending and not borrowed:
             yield Work(trunk.seq, Service.NOTE, None)
 
     def ran(self, lane: NoteLane | AnswerLane | None) -> None:
         """Some pending symbols of `lane` were computed: the trunk takes over what it was waiting for."""
-        if lane is not None and lane in (self._note_lane, self._answer_lane):
+        if lane is not None and self.holds(lane):
             self.trunk.adopt(lane.seq)
 
     def accept(self, lane: NoteLane | AnswerLane, token: int, logprob: float = 0.0) -> list[FromEngine]:
@@ -235,12 +257,21 @@ class Mind:
             return self._accept_note(self._note_lane, token)
         if lane is self._answer_lane:
             return self._accept_answer(self._answer_lane, token, logprob)
+        if self._rehearsal is not None and lane is self._rehearsal.lane:
+            self._rehearsal.lane.accept(token, logprob)
+            if self._rehearsal.is_over:
+                self._drop_rehearsal()
         return []
+
+    def holds(self, lane: NoteLane | AnswerLane) -> bool:
+        """Whether `lane` is still one that takes tokens."""
+        rehearsal = None if self._rehearsal is None else self._rehearsal.lane
+        return lane in (self._note_lane, self._answer_lane, rehearsal)
 
     def relieve(self) -> bool:
         """Give up what is only a convenience, when blocks are short; says whether there was anything."""
-        had_lane = self._note_lane is not None
-        self._drop_note_lane()
+        had_lane = self._note_lane is not None or self._rehearsal is not None
+        self._drop_listening_lanes()
         return had_lane
 
     def close(self) -> None:
@@ -301,21 +332,28 @@ class Mind:
         self._memory.extend(lane.seq, [token])
         return []
 
-    def _lay_answer(
+    def _attempted(self, tail: list[Symbol]) -> list[Symbol]:
+        """What stands between the trunk's tip and an answer if the open turn ends with `tail`."""
+        assert self.turn is not None
+        return [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(self.turn.notes)]
+
+    def _lane(
         self,
         attempt: int,
         prefix: list[Symbol],
         *,
         heard: bool,
         notes: list[Symbol],
+        draft: Draft,
         respond: bool,
         max_tokens: int,
-    ) -> None:
+    ) -> AnswerLane:
+        """An answer lane forked from the trunk's tip."""
         seq = self._memory.fork(self.trunk.seq)
         base = len(seq.symbols)
         self._memory.extend(seq, prefix)
         frames = sum(symbol < 0 for symbol in seq.symbols)
-        self._answer_lane = AnswerLane(
+        return AnswerLane(
             self._dialect,
             self._memory,
             seq,
@@ -323,6 +361,7 @@ class Mind:
             attempt=attempt,
             heard=heard,
             notes=notes,
+            draft=draft,
             respond=respond,
             max_tokens=max_tokens,
             max_heard_tokens=HEARD_TOKENS_LEAST + frames,
@@ -403,6 +442,20 @@ class Mind:
             self._memory.drop(self._answer_lane.seq)
             self._answer_lane = None
 
-    def _drop_lanes(self) -> None:
+    def _drop_rehearsal(self) -> None:
+        """The rehearsal is over; what it wrote is tried first in the next attempt."""
+        if self._rehearsal is None:
+            return
+        if self.turn is not None:
+            self.turn.tried.keep(self._rehearsal.lane.draft.written)
+        self._memory.drop(self._rehearsal.lane.seq)
+        self._memory.drop_frames(self._rehearsal.tail)
+        self._rehearsal = None
+
+    def _drop_listening_lanes(self) -> None:
+        self._drop_rehearsal()
         self._drop_note_lane()
+
+    def _drop_lanes(self) -> None:
+        self._drop_listening_lanes()
         self._drop_answer_lane()

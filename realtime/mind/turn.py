@@ -1,0 +1,35 @@
+"""The turn in hand as the mind knows it: a record that `realtime.mind.mind` alone writes."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from realtime.mind.memory import Symbol
+from realtime.mind.rehearsal import Tried
+
+
+class TurnState(enum.Enum):
+    LISTENING = "listening"
+    TENTATIVE = "tentative"
+    COMMITTED = "committed"
+
+
+@dataclass(slots=True)
+class Turn:
+    """The turn in hand: from its first sample until its answer is settled."""
+
+    number: int
+    item: str
+    is_audio: bool
+    state: TurnState = TurnState.LISTENING
+    attempt: int = 0
+    opening: list[Symbol] = field(default_factory=list)
+    frames: list[Symbol] = field(default_factory=list)
+    tail: list[Symbol] = field(default_factory=list)
+    notes: list[Symbol] = field(default_factory=list)
+    heard_ms: int = 0
+    noted_frames: int = 0
+    closed: bool = False  # the user's part is history already
+    tried: Tried = field(default_factory=Tried)
+    answer: str = ""
