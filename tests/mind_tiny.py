@@ -47,11 +47,14 @@ def tiny_mind(decoder: Decoder, **options: int) -> Mind:
 
 
 def step(decoder: Decoder, mind: Mind, choose: Callable[[NoteLane | AnswerLane], int]) -> list[FromEngine]:
-    """Run everything that waits in one batch; `choose` gives the token at each lane's tip."""
+    """Run everything that waits in one batch, guesses included; `choose` gives the token at each lane's tip."""
     work = list(mind.work())
     if not work:
         return []
-    rows = [Row(entry.seq, entry.seq.pending, want_logits=entry.lane is not None) for entry in work]  # type: ignore[arg-type]
+    rows = [
+        Row(entry.seq, entry.seq.pending, entry.lane is not None, tuple(_guess(entry.lane)))  # type: ignore[arg-type]
+        for entry in work
+    ]
     decoder.step(rows)
     said: list[FromEngine] = []
     for entry in work:
@@ -59,4 +62,10 @@ def step(decoder: Decoder, mind: Mind, choose: Callable[[NoteLane | AnswerLane],
     for entry in work:
         if entry.lane is not None:
             said += mind.accept(entry.lane, choose(entry.lane))
+            while mind.holds(entry.lane) and not entry.seq.pending:  # the guess was right
+                said += mind.accept(entry.lane, choose(entry.lane))
     return said
+
+
+def _guess(lane: NoteLane | AnswerLane | None) -> list[int]:
+    return lane.draft.guess(6) if isinstance(lane, AnswerLane) else []

@@ -92,6 +92,12 @@ class MindHistory(RuleBasedStateMachine):
         self.mind.end_turn(self.attempt, self.tail, 80 * len(self.frames), respond=respond, max_tokens=12)
         self.state = "tentative"
 
+    @precondition(lambda self: self.state == "listening" and self.mind.may_rehearse)
+    @rule(count=st.integers(0, 3))
+    def rehearse(self, count: int) -> None:
+        """Nobody hears a rehearsal: no history, no message, no block and no frame remains of it."""
+        self.mind.rehearse(self.heard(count) if count else [], 80 * len(self.frames))
+
     @precondition(lambda self: self.state == "tentative")
     @rule(stale=st.booleans())
     def revoke(self, stale: bool) -> None:
