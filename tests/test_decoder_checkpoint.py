@@ -13,6 +13,7 @@ from realtime.decoder import linear
 from realtime.decoder.checkpoint import load_weights
 from realtime.decoder.decoder import Decoder
 from realtime.decoder.linear import DenseLinear, Int8Linear, Matrix, int8_available, stack
+from realtime.decoder.model import Network
 from realtime.decoder.shape import DecoderShape
 from realtime.errors import CheckpointError, ConfigurationError
 from streaming_encoder.checkpoint import TensorParts
@@ -103,7 +104,8 @@ def test_without_the_int8_operator_the_dense_path_serves(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(linear, "_pack", missing)
     assert not int8_available()
-    weights = load_weights(source("llama"), DecoderShape.from_config(section("llama")), exact=False)
+    weights = load_weights(source("llama"), DecoderShape.from_config(section("llama")), exact=False, native=False)
+    assert isinstance(weights.network, Network)
     assert isinstance(weights.network._head, DenseLinear)
 
 

@@ -7,15 +7,17 @@ input_layernorm, post_attention_layernorm. A matrix is int8 [out, in] with `<nam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from realtime.decoder.linear import DenseLinear, Int8Linear, Matrix, int8_available, stack
-from realtime.decoder.model import AfterAttention, BeforeAttention, Layer, Network, Norm, paired
+from realtime.decoder.model import LayerWeights, Network
+from realtime.decoder.sequence import Row
 from realtime.decoder.shape import DecoderShape
 from realtime.errors import CheckpointError
 
@@ -26,6 +28,19 @@ class TensorSource(Protocol):
     def names(self) -> list[str]: ...
 
     def tensor(self, name: str) -> Tensor: ...
+
+
+class AnyNetwork(Protocol):
+    """Either network: of torch's operators (`model.py`), or of compiled code (`native/network.py`).
+
+    A cache serves the kind of network that made it.
+    """
+
+    shape: DecoderShape
+
+    def new_cache(self, blocks: int, block_tokens: int) -> Any: ...
+
+    def compute(self, x: Tensor, rows: Sequence_[Row], wanted: list[int], cache: Any) -> Tensor: ...
 
 
 class Embedding:
@@ -45,18 +60,46 @@ class Embedding:
 class Weights:
     """A loaded decoder: the network and its embedding table."""
 
-    network: Network
+    network: AnyNetwork
     embedding: Embedding
     parameters: int
 
 
-def load_weights(source: TensorSource, shape: DecoderShape, *, exact: bool, device: str = "cpu") -> Weights:
+def load_weights(
+    source: TensorSource,
+    shape: DecoderShape,
+    *,
+    exact: bool,
+    device: str = "cpu",
+    native: bool = True,
+    kv_dtype: torch.dtype = torch.float32,
+) -> Weights:
     """Build the network.
 
-    exact: float32 matrices (on the CPU), for tests. Otherwise int8 on the CPU where this torch can, bfloat16
-    elsewhere. Raises CheckpointError for tensors that are missing or do not fit the config.
+    exact: float32 matrices (on the CPU), for tests. Otherwise int8 on the CPU, compiled where this CPU can and
+    `native` allows it (its keys and values are float32), or else where this torch can; bfloat16 elsewhere.
+    Raises CheckpointError for tensors that are missing or do not fit the config.
     """
-    return _Loader(source, shape, _linear_kind(exact, device), device).load()
+    loader = _Loader(source, shape)
+    table = loader.matrix("embed", shape.vocab_size, shape.width)
+    head = table if shape.tied_head else loader.matrix("head", shape.vocab_size, shape.width)
+    final_norm = loader.norm("norm")
+    network: AnyNetwork
+    if native and device == "cpu" and not exact and kv_dtype == torch.float32 and native_available(shape):
+        from realtime.decoder.native.network import NativeNetwork  # noqa: PLC0415  (its compiler loads for a second)
+
+        network = NativeNetwork(shape, loader.layers(), final_norm, head)
+    else:
+        linear = _linear_kind(exact, device)
+        network = Network(shape, loader.layers(), final_norm, head, linear=linear, device=device, kv_dtype=kv_dtype)
+    return Weights(network, Embedding(table, device), loader.parameters)
+
+
+def native_available(shape: DecoderShape) -> bool:
+    """Whether this CPU runs the compiled network, for this shape."""
+    from realtime.decoder.native.host import kind_of_host, supports  # noqa: PLC0415
+
+    return kind_of_host() is not None and supports(shape)
 
 
 def _linear_kind(exact: bool, device: str) -> Callable[[Matrix], nn.Module]:
@@ -67,55 +110,47 @@ def _linear_kind(exact: bool, device: str) -> Callable[[Matrix], nn.Module]:
 
 
 class _Loader:
-    def __init__(
-        self, source: TensorSource, shape: DecoderShape, linear: Callable[[Matrix], nn.Module], device: str
-    ) -> None:
+    def __init__(self, source: TensorSource, shape: DecoderShape) -> None:
         self._source = source
         self._names = set(source.names())
         self._shape = shape
-        self._linear = linear
-        self._device = device
-        self._parameters = 0
+        self.parameters = 0
 
-    def load(self) -> Weights:
-        shape = self._shape
-        table = self._matrix("embed", shape.vocab_size, shape.width)
-        head = table if shape.tied_head else self._matrix("head", shape.vocab_size, shape.width)
-        layers = [self._layer(f"layers.{index}") for index in range(shape.layers)]
-        final_norm = self._norm("norm")
-        network = Network(shape, layers, final_norm=final_norm, head=self._linear(head), device=self._device)
-        return Weights(network, Embedding(table, self._device), self._parameters)
+    def layers(self) -> Iterator[LayerWeights]:
+        """Layer after layer, so that no more than one has to be held twice."""
+        return (self._layer(f"layers.{index}") for index in range(self._shape.layers))
 
-    def _layer(self, name: str) -> Layer:
+    def _layer(self, name: str) -> LayerWeights:
         shape = self._shape
         width, mlp = shape.width, shape.mlp_width
         q_rows, kv_rows = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
         bias = shape.qkv_bias
-        q = paired(self._matrix(f"{name}.q", q_rows, width, bias=bias), shape.heads, shape.head_dim)
-        k = paired(self._matrix(f"{name}.k", kv_rows, width, bias=bias), shape.kv_heads, shape.head_dim)
-        v = self._matrix(f"{name}.v", kv_rows, width, bias=bias)
-        gate = self._matrix(f"{name}.gate", mlp, width)
-        up = self._matrix(f"{name}.up", mlp, width)
-        before = BeforeAttention(shape, self._norm(f"{name}.input_layernorm"), self._linear(stack([q, k, v])))
-        after = AfterAttention(
-            self._linear(self._matrix(f"{name}.o", width, q_rows)),
-            self._norm(f"{name}.post_attention_layernorm"),
-            self._linear(stack([gate, up])),
-            self._linear(self._matrix(f"{name}.down", width, mlp)),
+        q = self.matrix(f"{name}.q", q_rows, width, bias=bias)
+        k = self.matrix(f"{name}.k", kv_rows, width, bias=bias)
+        v = self.matrix(f"{name}.v", kv_rows, width, bias=bias)
+        gate = self.matrix(f"{name}.gate", mlp, width)
+        up = self.matrix(f"{name}.up", mlp, width)
+        return LayerWeights(
+            norm=self.norm(f"{name}.input_layernorm"),
+            qkv=stack([q, k, v]),
+            o=self.matrix(f"{name}.o", width, q_rows),
+            mlp_norm=self.norm(f"{name}.post_attention_layernorm"),
+            gate_up=stack([gate, up]),
+            down=self.matrix(f"{name}.down", width, mlp),
         )
-        return Layer(before, after)
 
-    def _norm(self, name: str) -> Norm:
-        weight = self._tensor(f"decoder.{name}.weight", (self._shape.width,))
-        return Norm(weight, self._shape.norm_eps, self._device)
+    def norm(self, name: str) -> Tensor:
+        """The weight of a norm, [width]."""
+        return self._tensor(f"decoder.{name}.weight", (self._shape.width,))
 
-    def _matrix(self, name: str, rows: int, columns: int, *, bias: bool = False) -> Matrix:
+    def matrix(self, name: str, rows: int, columns: int, *, bias: bool = False) -> Matrix:
+        """A matrix [rows, columns], int8 with its scale or floating point."""
         full = f"decoder.{name}.weight"
         weight = self._tensor(full, (rows, columns))
         scale = None
         if weight.dtype == torch.int8:
             scale = self._tensor(f"{full}.scale", (rows,))
-            self._parameters -= rows
+            self.parameters -= rows
         elif not weight.is_floating_point():
             raise CheckpointError(f"{full} is {weight.dtype}; int8 with a scale, or floating point, is needed")
         return Matrix(weight, scale, self._tensor(f"decoder.{name}.bias", (rows,)) if bias else None)
@@ -126,5 +161,5 @@ class _Loader:
         tensor = self._source.tensor(name)
         if tuple(tensor.shape) != shape:
             raise CheckpointError(f"{name} has shape {tuple(tensor.shape)}; the config says {shape}")
-        self._parameters += tensor.numel()
+        self.parameters += tensor.numel()
         return tensor

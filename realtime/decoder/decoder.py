@@ -18,7 +18,7 @@ from realtime.decoder.attention import TILE_TOKENS
 from realtime.decoder.blocks import BlockPool
 from realtime.decoder.checkpoint import Weights, load_weights
 from realtime.decoder.frames import FrameStore
-from realtime.decoder.kv_cache import KvCache
+from realtime.decoder.kv_cache import Cache
 from realtime.decoder.runner import Runner
 from realtime.decoder.sequence import Row, Sequence, Symbol
 from realtime.decoder.shape import DecoderShape
@@ -38,7 +38,6 @@ class Decoder:
         *,
         kv_tokens: int,
         block_tokens: int = 16,
-        kv_dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ) -> None:
         if block_tokens % 16 or TILE_TOKENS % block_tokens:
@@ -50,7 +49,7 @@ class Decoder:
         self.tokenizer = tokenizer
         self.frames = FrameStore(self.shape.width, device=device)
         self.pool = BlockPool(kv_tokens // block_tokens)
-        self.cache = KvCache(self.shape, self.pool.total, block_tokens, dtype=kv_dtype, device=device)
+        self.cache: Cache = weights.network.new_cache(self.pool.total, block_tokens)
         self._block_tokens = block_tokens
         self._runner = Runner(weights, self.cache, self.pool, self.frames, device)
 
@@ -63,12 +62,14 @@ class Decoder:
         block_tokens: int = 16,
         threads: int = 2,
         exact: bool = False,
+        native: bool = True,
         kv_dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ) -> Decoder:
         """Read and verify a checkpoint directory.
 
         kv_tokens: cached positions of all sequences together. exact: float32 weights instead of int8, for tests.
+        native: compiled code where this CPU runs it; False is torch's operators everywhere.
         Raises CheckpointError (weights, tokenizer or config missing or damaged) or ConfigurationError.
         """
         torch.set_num_threads(threads)
@@ -76,10 +77,12 @@ class Decoder:
         shape = DecoderShape.from_config(config["decoder"])
         tokenizer = Tokenizer(directory / "tokenizer.json", SpecialTokens.from_config(config["tokens"]))
         try:
-            weights = load_weights(TensorParts(directory), shape, exact=exact, device=device)
+            weights = load_weights(
+                TensorParts(directory), shape, exact=exact, device=device, native=native, kv_dtype=kv_dtype
+            )
         except PartsError as error:
             raise CheckpointError(str(error)) from error
-        return cls(weights, tokenizer, kv_tokens=kv_tokens, block_tokens=block_tokens, kv_dtype=kv_dtype, device=device)
+        return cls(weights, tokenizer, kv_tokens=kv_tokens, block_tokens=block_tokens, device=device)
 
     def new(self, symbols: Iterable[Symbol] = ()) -> Sequence:
         """An empty sequence, extended by `symbols`. Costs no blocks before it is computed."""

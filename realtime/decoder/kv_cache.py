@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from realtime.decoder.sequence import BlockCopy
 from realtime.decoder.shape import DecoderShape
+
+
+class Cache(Protocol):
+    """The cache of either network, as its owner sees it."""
+
+    block_tokens: int
+
+    def fill(self, value: float) -> None: ...
+
+    def copy(self, copies: Iterable[BlockCopy]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

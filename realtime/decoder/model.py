@@ -11,17 +11,32 @@ weights. The parts of a layer are therefore compiled by TorchScript, from the li
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from realtime.decoder.attention import Span, attend
+from realtime.decoder.attention import Span, attend, plan_span
 from realtime.decoder.compiled import compiled
-from realtime.decoder.kv_cache import LayerCache
+from realtime.decoder.kv_cache import KvCache, LayerCache
 from realtime.decoder.linear import Matrix
+from realtime.decoder.sequence import Row
 from realtime.decoder.shape import DecoderShape
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWeights:
+    """One layer as a checkpoint holds it; qkv and gate_up are stacked. Norms: [width]."""
+
+    norm: Tensor
+    qkv: Matrix
+    o: Matrix
+    mlp_norm: Tensor
+    gate_up: Matrix
+    down: Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +111,54 @@ class Network:
     """The decoder. Rows are the new positions of all sequences in a step, laid end to end."""
 
     def __init__(
-        self, shape: DecoderShape, layers: list[Layer], *, final_norm: Norm, head: nn.Module, device: str
+        self,
+        shape: DecoderShape,
+        layers: Iterable[LayerWeights],
+        final_norm: Tensor,
+        head: Matrix,
+        *,
+        linear: Callable[[Matrix], nn.Module],
+        device: str,
+        kv_dtype: torch.dtype = torch.float32,
     ) -> None:
         self.shape = shape
-        self._layers = [(compiled(layer.before), compiled(layer.after)) for layer in layers]
-        self._final_norm = final_norm
-        self._head = head
+        self._device = device
+        self._kv_dtype = kv_dtype
+        self._layers = [
+            (compiled(layer.before), compiled(layer.after))
+            for layer in (_layer(shape, weights, linear, device) for weights in layers)
+        ]
+        self._final_norm = Norm(final_norm, shape.norm_eps, device)
+        self._head = linear(head)
         self._rotation = rotation_table(shape).to(device)
         scales = [shape.head_dim**-0.5] * shape.heads + [1.0] * shape.kv_heads
         self._head_scale = torch.tensor(scales, device=device)[:, None]
+
+    def new_cache(self, blocks: int, block_tokens: int) -> KvCache:
+        """The memory for keys and values of `blocks` blocks."""
+        return KvCache(self.shape, blocks, block_tokens, dtype=self._kv_dtype, device=self._device)
+
+    def compute(self, x: Tensor, rows: Sequence_[Row], wanted: list[int], cache: KvCache) -> Tensor:
+        """Run embedded rows x [n, width] float32, the next positions of every row's sequence, through all layers.
+
+        Returns logits [len(wanted), vocab] float32 of the positions numbered `wanted`.
+        """
+        x = self.forward(x, self._batch(rows, cache.block_tokens), cache.layers)
+        return self.logits(x[wanted]) if wanted else x.new_empty((0, self.shape.vocab_size))
+
+    def _batch(self, rows: Sequence_[Row], size: int) -> Batch:
+        positions: list[int] = []
+        slots: list[int] = []
+        spans = []
+        for row in rows:
+            seq, start = row.seq, row.seq.computed
+            spans.append(plan_span(seq.blocks, size, len(positions), start, row.positions, device=self._device))
+            new = range(start, start + row.positions)
+            positions += new
+            slots += (seq.blocks[position // size] * size + position % size for position in new)
+        return Batch(
+            torch.tensor(positions, device=self._device), torch.tensor(slots, device=self._device), tuple(spans)
+        )
 
     def forward(self, x: Tensor, batch: Batch, cache: list[LayerCache]) -> Tensor:
         """Run all layers, writing keys and values of every row into `cache`.
@@ -126,6 +180,12 @@ class Network:
         return logits
 
 
+def _layer(shape: DecoderShape, weights: LayerWeights, linear: Callable[[Matrix], nn.Module], device: str) -> Layer:
+    norm, mlp_norm = (Norm(norm, shape.norm_eps, device) for norm in (weights.norm, weights.mlp_norm))
+    before = BeforeAttention(shape, norm, linear(weights.qkv.rows(_paired(shape))))
+    return Layer(before, AfterAttention(linear(weights.o), mlp_norm, linear(weights.gate_up), linear(weights.down)))
+
+
 def rotation_table(shape: DecoderShape) -> Tensor:
     """exp(i * position * theta^(-2 j / head_dim)) for pair j: complex64 [max_position, head_dim / 2]."""
     exponent = torch.arange(0, shape.head_dim, 2, dtype=torch.float32) / shape.head_dim
@@ -133,7 +193,9 @@ def rotation_table(shape: DecoderShape) -> Tensor:
     return torch.polar(torch.ones_like(angle), angle)
 
 
-def paired(matrix: Matrix, heads: int, head_dim: int) -> Matrix:
-    """A query or key matrix with the rotate-half partners j and j + head_dim / 2 of every head side by side."""
-    within = torch.arange(head_dim).view(2, head_dim // 2).t().reshape(-1)
-    return matrix.rows((torch.arange(heads)[:, None] * head_dim + within).reshape(-1))
+def _paired(shape: DecoderShape) -> Tensor:
+    """The order of qkv rows with the rotate-half partners j and j + head_dim / 2 of queries and keys side by side."""
+    within = torch.arange(shape.head_dim).view(2, shape.head_dim // 2).t().reshape(-1)
+    rotated = torch.arange(shape.heads + shape.kv_heads)[:, None] * shape.head_dim + within
+    values = torch.arange(shape.kv_heads * shape.head_dim) + rotated.numel()
+    return torch.cat([rotated.reshape(-1), values])

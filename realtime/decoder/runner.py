@@ -10,12 +10,10 @@ from collections.abc import Sequence as Sequence_
 import torch
 from torch import Tensor
 
-from realtime.decoder.attention import plan_span
 from realtime.decoder.blocks import BlockPool
 from realtime.decoder.checkpoint import Weights
 from realtime.decoder.frames import FrameStore
-from realtime.decoder.kv_cache import KvCache
-from realtime.decoder.model import Batch
+from realtime.decoder.kv_cache import Cache
 from realtime.decoder.sequence import Row, Symbol, blocks_needed, is_audio
 from realtime.errors import EngineOverloaded, LimitError
 
@@ -23,7 +21,7 @@ from realtime.errors import EngineOverloaded, LimitError
 class Runner:
     """One network over one cache. `execute` is a whole step: it happens completely or changes nothing."""
 
-    def __init__(self, weights: Weights, cache: KvCache, pool: BlockPool, frames: FrameStore, device: str) -> None:
+    def __init__(self, weights: Weights, cache: Cache, pool: BlockPool, frames: FrameStore, device: str) -> None:
         self._weights = weights
         self._cache = cache
         self._pool = pool
@@ -48,10 +46,11 @@ class Runner:
             raise EngineOverloaded(f"this step needs {needed} KV blocks and {self._pool.free} are free")
         for row in rows:
             self._cache.copy(row.seq.reserve(self._pool, row.positions))
-        x = self._weights.network.forward(x, self._batch(rows), self._cache.layers)
+        logits = self._weights.network.compute(x, rows, _wanted(rows), self._cache)
         for row in rows:
             row.seq.ran(row.count, row.guess)
-        return self._logits(rows, x)
+        parts = iter(logits.split_with_sizes([1 + len(row.guess) for row in rows if row.want_logits]))
+        return [next(parts) if row.want_logits else None for row in rows]
 
     def _check(self, rows: Sequence_[Row]) -> None:
         if len({id(row.seq) for row in rows}) != len(rows):
@@ -80,36 +79,19 @@ class Runner:
             x[torch.tensor(audio, device=self._device)] = self._frames.gather(symbols[index] for index in audio)
         return x
 
-    def _batch(self, rows: Sequence_[Row]) -> Batch:
-        size = self._cache.block_tokens
-        positions: list[int] = []
-        slots: list[int] = []
-        spans = []
-        for row in rows:
-            seq, start = row.seq, row.seq.computed
-            spans.append(plan_span(seq.blocks, size, len(positions), start, row.positions, device=self._device))
-            new = range(start, start + row.positions)
-            positions += new
-            slots += (seq.blocks[position // size] * size + position % size for position in new)
-        return Batch(
-            torch.tensor(positions, device=self._device), torch.tensor(slots, device=self._device), tuple(spans)
-        )
-
-    def _logits(self, rows: Sequence_[Row], x: Tensor) -> list[Tensor | None]:
-        wanted: list[int] = []
-        end = 0
-        for row in rows:
-            end += row.positions
-            if row.want_logits:
-                wanted += range(end - 1 - len(row.guess), end)
-        if not wanted:
-            return [None] * len(rows)
-        counts = [1 + len(row.guess) for row in rows if row.want_logits]
-        logits = iter(self._weights.network.logits(x[wanted]).split_with_sizes(counts))
-        return [next(logits) if row.want_logits else None for row in rows]
-
 
 def _symbols(row: Row) -> list[Symbol]:
     """The symbols that a pass computes for `row`."""
     start = row.seq.computed
     return [*row.seq.symbols[start : start + row.count], *row.guess]
+
+
+def _wanted(rows: Sequence_[Row]) -> list[int]:
+    """Numbers of the positions that want logits, among all positions of the pass."""
+    wanted: list[int] = []
+    end = 0
+    for row in rows:
+        end += row.positions
+        if row.want_logits:
+            wanted += range(end - 1 - len(row.guess), end)
+    return wanted

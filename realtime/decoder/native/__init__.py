@@ -1,0 +1,1 @@
+"""The decoder network as compiled code for the CPU, through numba. Loaded only where a decoder uses it."""

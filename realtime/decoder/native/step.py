@@ -1,0 +1,234 @@
+"""One step of the decoder as one compiled call: every layer, every row, no allocation, without the GIL.
+
+It works on memory that `network.py` owns and keeps alive. Numba compiles it on the first call for this version of the
+sources and reads it from its cache afterwards. A row's numbers depend on nothing but its own positions: sums of int8
+products are exact, and every float sum has the fixed order that its kernel writes down.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from realtime.decoder.native import attention as a
+from realtime.decoder.native import rows as r
+from realtime.decoder.native.host import kind_of_host, use_cache
+from realtime.decoder.native.products import KINDS, MOST_ROWS, product
+
+KIND = kind_of_host() or KINDS[-1]
+_OPTIONS: dict[str, Any] = {"nogil": True, "cache": use_cache(KIND)}
+
+OUTPUTS = KIND.outputs
+LEVEL_BYTES = KIND.activation.itemsize
+UNIT, HEAD_MULTIPLE, MOST_QUERIES = a.UNIT, a.HEAD_MULTIPLE, a.MOST_QUERIES
+_READ_AHEAD = 2048  # bytes; a page boundary stops the hardware's own prefetching
+
+_quantise = r.quantise_to_int8 if LEVEL_BYTES == 1 else r.quantise_to_int16
+_norm_row, _gate_row, _soften = r.norm_row, r.gate_row, a.soften
+_product_1, _product_2, _product_3, _product_4, _product_5, _product_6 = (
+    product(KIND, count) for count in range(1, MOST_ROWS + 1)
+)
+_scores_1, _scores_2, _scores_3, _scores_4, _scores_5, _scores_6 = a.SCORES
+_mixed_1, _mixed_2, _mixed_3, _mixed_4, _mixed_5, _mixed_6 = a.MIXED
+
+
+@njit(**_OPTIONS)
+def multiply(matrix, outputs, inputs, rows, levels, scales, sums, out, out_stride, add):  # type: ignore[no-untyped-def]
+    """out = rows times matrix, or out += (add = 1). All addresses; the stride in bytes."""
+    block_bytes = OUTPUTS * (inputs + 4)
+    x_stride = inputs * LEVEL_BYTES
+    for index in range((outputs + OUTPUTS - 1) // OUTPUTS):
+        block = matrix + index * block_bytes
+        y = out + index * OUTPUTS * 4
+        ahead = block + _READ_AHEAD
+        first = 0
+        while first < rows:
+            n = min(MOST_ROWS, rows - first)
+            x, s, t, o = levels + first * x_stride, scales + first * 4, sums + first * 4, y + first * out_stride
+            if n == 1:
+                _product_1(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
+            elif n == 2:
+                _product_2(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
+            elif n == 3:
+                _product_3(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
+            elif n == 4:
+                _product_4(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
+            elif n == 5:
+                _product_5(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
+            else:
+                _product_6(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
+            first += n
+            ahead = block + block_bytes
+
+
+@njit(**_OPTIONS)
+def place_qkv(qkv, bias, cos, sin, positions, slots, heads, head_dim, queries, cache, layer_floats, unit_floats):  # type: ignore[no-untyped-def]
+    """Queries, rotated and scaled, to `queries`; keys, rotated, and values to the cache.
+
+    qkv: float32 [rows, …]. bias: [heads + 2 kv_heads, head_dim] or empty. queries: [kv_heads, rows * group, head_dim].
+    layer_floats: where the layer begins in `cache`.
+    """
+    kv_heads = queries.shape[0]
+    group = heads // kv_heads
+    half = head_dim // 2
+    head_pad = unit_floats // (UNIT * kv_heads) - head_dim
+    scale = np.float32(1 / head_dim**0.5)
+    for row in range(len(positions)):
+        position = positions[row]
+        if bias.size:
+            for column in range(bias.size):
+                qkv[row, column] += bias[column]
+        for head in range(heads):
+            index = row * group + head % group
+            base = head * head_dim
+            for j in range(half):
+                x, y, c, s = qkv[row, base + j], qkv[row, base + half + j], cos[position, j], sin[position, j]
+                queries[head // group, index, j] = (x * c - y * s) * scale
+                queries[head // group, index, half + j] = (y * c + x * s) * scale
+        unit, lane = slots[row] // UNIT, slots[row] % UNIT
+        unit_at = layer_floats + unit * unit_floats
+        for head in range(kv_heads):
+            base = (heads + head) * head_dim
+            at = unit_at + head * head_dim * UNIT + lane
+            for j in range(half):
+                x, y, c, s = qkv[row, base + j], qkv[row, base + half + j], cos[position, j], sin[position, j]
+                cache[at + j * UNIT] = x * c - y * s
+                cache[at + (half + j) * UNIT] = y * c + x * s
+            base = (heads + kv_heads + head) * head_dim
+            at = unit_at + kv_heads * head_dim * UNIT + (head * UNIT + lane) * head_pad
+            for j in range(head_dim):
+                cache[at + j] = qkv[row, base + j]
+
+
+@njit(**_OPTIONS)
+def attend(q, n, head_dim, table, length, keys, values, unit_bytes, head_pad, scores, stride, sums, out, lengths):  # type: ignore[no-untyped-def]
+    """Attention of `n` queries (at most 6) of one key/value head, the longest of them over `length` positions.
+
+    All addresses, but `lengths`, of the n queries. out: float32 [n, head_pad].
+    """
+    units = (length + UNIT - 1) // UNIT
+    if n == 1:
+        _scores_1(q, head_dim, table, units, keys, unit_bytes, scores, stride)
+    elif n == 2:
+        _scores_2(q, head_dim, table, units, keys, unit_bytes, scores, stride)
+    elif n == 3:
+        _scores_3(q, head_dim, table, units, keys, unit_bytes, scores, stride)
+    elif n == 4:
+        _scores_4(q, head_dim, table, units, keys, unit_bytes, scores, stride)
+    elif n == 5:
+        _scores_5(q, head_dim, table, units, keys, unit_bytes, scores, stride)
+    else:
+        _scores_6(q, head_dim, table, units, keys, unit_bytes, scores, stride)
+    for query in range(n):
+        _soften(scores + query * stride, lengths[query], length, sums + query * 4)
+    if n == 1:
+        _mixed_1(scores, stride, table, length, values, unit_bytes, head_pad, sums, out)
+    elif n == 2:
+        _mixed_2(scores, stride, table, length, values, unit_bytes, head_pad, sums, out)
+    elif n == 3:
+        _mixed_3(scores, stride, table, length, values, unit_bytes, head_pad, sums, out)
+    elif n == 4:
+        _mixed_4(scores, stride, table, length, values, unit_bytes, head_pad, sums, out)
+    elif n == 5:
+        _mixed_5(scores, stride, table, length, values, unit_bytes, head_pad, sums, out)
+    else:
+        _mixed_6(scores, stride, table, length, values, unit_bytes, head_pad, sums, out)
+
+
+@njit(**_OPTIONS)
+def quantise_rows(x, stride, rows, length, levels, scales, sums):  # type: ignore[no-untyped-def]
+    """Rows of floats, `stride` bytes apart, to levels with a scale and a sum each."""
+    for row in range(rows):
+        _quantise(x + row * stride, length, levels + row * length * LEVEL_BYTES, scales + row * 4, sums + row * 4)
+
+
+@njit(**_OPTIONS)
+def norm_rows(x, stride, rows, length, weight, eps, normed, levels, scales, sums):  # type: ignore[no-untyped-def]
+    """RMSNorm of each row by way of `normed` (one row), quantised."""
+    for row in range(rows):
+        _norm_row(x + row * stride, weight, length, eps, normed)
+        quantise_rows(normed, 0, 1, length, levels + row * length * LEVEL_BYTES, scales + row * 4, sums + row * 4)
+
+
+@njit(**_OPTIONS)
+def run_layers(sizes, layers, bias, eps, cos, sin, x, positions, slots, spans, tables, cache, work):  # type: ignore[no-untyped-def]
+    """All layers for all rows: the residual stream `x` is changed in place, keys and values go to the cache.
+
+    sizes: int64, as `network.Sizes`. layers: int64 [layers, 6], addresses of norm, qkv, o, norm, gate_up, down.
+    bias: float32 [layers, qkv outputs or 0]. x: float32 [rows, …]. positions, slots: int64 [rows].
+    spans: int64 [n, 2], first row and number of rows of each sequence. tables: int64 [n, …], the units of each.
+    work: arrays, as `network.Workspace`.
+    """
+    width, heads, kv_heads, head_dim, head_pad, mlp, layer_floats = sizes
+    levels, scales, sums, wide, queries, mixed, scores, normed, tile, lengths = work
+    group = heads // kv_heads
+    rows = len(positions)
+    unit_floats = UNIT * kv_heads * (head_dim + head_pad)
+    attention_width = heads * head_dim
+    x_at, x_stride = x.ctypes.data, x.strides[0]
+    wide_at, wide_stride = wide.ctypes.data, wide.strides[0]
+    levels_at, scales_at, sums_at = levels.ctypes.data, scales.ctypes.data, sums.ctypes.data
+    scores_at, tile_at, normed_at, mixed_at = (
+        scores.ctypes.data,
+        tile.ctypes.data,
+        normed.ctypes.data,
+        mixed.ctypes.data,
+    )
+    tile_sums_at = tile_at + MOST_QUERIES * head_pad * 4
+    for layer in range(len(layers)):
+        norm_1, qkv, o, norm_2, gate_up, down = layers[layer]
+        norm_rows(x_at, x_stride, rows, width, norm_1, eps, normed_at, levels_at, scales_at, sums_at)
+        outputs = attention_width + 2 * kv_heads * head_dim
+        multiply(qkv, outputs, width, rows, levels_at, scales_at, sums_at, wide_at, wide_stride, 0)
+        base = layer * layer_floats
+        place_qkv(wide, bias[layer], cos, sin, positions, slots, heads, head_dim, queries, cache, base, unit_floats)
+
+        keys_at = cache.ctypes.data + base * 4
+        values_at = keys_at + kv_heads * head_dim * UNIT * 4
+        for span in range(len(spans)):
+            first, count = spans[span]
+            table = tables.ctypes.data + span * tables.strides[0]
+            for kv_head in range(kv_heads):
+                keys = keys_at + kv_head * head_dim * UNIT * 4
+                values = values_at + kv_head * head_pad * UNIT * 4
+                begin = first * group
+                while begin < (first + count) * group:
+                    n = min(MOST_QUERIES, (first + count) * group - begin)
+                    q = queries.ctypes.data + kv_head * queries.strides[0] + begin * queries.strides[1]
+                    for query in range(n):
+                        lengths[query] = positions[(begin + query) // group] + 1
+                    attend(
+                        q, n, head_dim, table, lengths[n - 1], keys, values, unit_floats * 4, head_pad,
+                        scores_at, scores.strides[0], tile_sums_at, tile_at, lengths,
+                    )  # fmt: skip
+                    for query in range(n):
+                        row, member = (begin + query) // group, (begin + query) % group
+                        for j in range(head_dim):
+                            mixed[row, (kv_head * group + member) * head_dim + j] = tile[query, j]
+                    begin += n
+
+        quantise_rows(mixed_at, mixed.strides[0], rows, attention_width, levels_at, scales_at, sums_at)
+        multiply(o, width, attention_width, rows, levels_at, scales_at, sums_at, x_at, x_stride, 1)
+        norm_rows(x_at, x_stride, rows, width, norm_2, eps, normed_at, levels_at, scales_at, sums_at)
+        multiply(gate_up, 2 * mlp, width, rows, levels_at, scales_at, sums_at, wide_at, wide_stride, 0)
+        for row in range(rows):
+            gate = wide_at + row * wide_stride
+            _gate_row(gate, gate + mlp * 4, mlp, gate)
+        quantise_rows(wide_at, wide_stride, rows, mlp, levels_at, scales_at, sums_at)
+        multiply(down, width, mlp, rows, levels_at, scales_at, sums_at, x_at, x_stride, 1)
+
+
+@njit(**_OPTIONS)
+def head_logits(width, vocab, norm, head, eps, x, wanted, work, logits):  # type: ignore[no-untyped-def]
+    """Logits of the residual rows `wanted` (int64 [n]) to `logits`, float32 [n, vocab filled up to whole blocks]."""
+    levels, scales, sums, _, _, _, _, normed, _, _ = work
+    levels_at, scales_at, sums_at = levels.ctypes.data, scales.ctypes.data, sums.ctypes.data
+    for index in range(len(wanted)):
+        norm_rows(
+            x.ctypes.data + wanted[index] * x.strides[0], 0, 1, width, norm, eps, normed.ctypes.data,
+            levels_at + index * width * LEVEL_BYTES, scales_at + index * 4, sums_at + index * 4,
+        )  # fmt: skip
+    out, stride = logits.ctypes.data, logits.strides[0]
+    multiply(head, vocab, width, len(wanted), levels_at, scales_at, sums_at, out, stride, 0)
