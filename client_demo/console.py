@@ -18,6 +18,7 @@ from client_demo.ask import AskResult
 from client_demo.ledger import TurnLedger
 from client_demo.measure import Progress as ProgressCallback
 from client_demo.report import MeasureResult, balance_line, machine, machine_line, summary
+from client_demo.report_lines import comparison_rows, findings
 from client_demo.turn_record import TurnReport
 
 BAR_WIDTH = 40
@@ -82,11 +83,15 @@ def print_measure(result: MeasureResult, console: Console | None = None) -> None
     table.add_column("")
     for rank in ("p50", "p90", "p95", "p99"):
         table.add_column(rank, justify="right")
-    for name, ranks in summary(result.reports).items():
+    for name, ranks in summary(result.timed).items():
         style = "bold" if name.startswith("ttfp") else None
         cells = ("–" if value is None else f"{value:.1f}" for value in ranks.values())
         table.add_row(name, *cells, style=style)
     console.print(table)
+    if result.cascade is not None:
+        console.print(_comparison(result))
+    for line in findings(result):
+        console.print(escape(line), highlight=False)
     console.print(balance_line(result.reports), highlight=False)
     console.print(f"[dim]{escape(machine_line(machine()))}; sent at most {result.max_send_lag_ms:.1f} ms late[/]")
     if result.failures:
@@ -95,6 +100,16 @@ def print_measure(result: MeasureResult, console: Console | None = None) -> None
         console.print(f"[yellow]event order:[/] {escape(problem)}")
     for error in dict.fromkeys(result.errors):
         console.print(f"[red]error:[/] {escape(error)}")
+
+
+def _comparison(result: MeasureResult) -> Table:
+    table = Table(title="the same recordings, on this machine, in this run")
+    table.add_column("")
+    table.add_column("ours", justify="right")
+    table.add_column("cascade", justify="right")
+    for row in comparison_rows(result):
+        table.add_row(*row)
+    return table
 
 
 @contextmanager

@@ -11,7 +11,9 @@
     │   ├── ServerUnreachable nothing answers there
     │   ├── ServerRefused     something answered, and said no
     │   └── WireLost          the connection ended before we were done
-    └── SoundDeviceFailure    no PortAudio, no sound card, or no such device          exit 5
+    ├── SoundDeviceFailure    no PortAudio, no sound card, or no such device          exit 5
+    ├── CascadeMissing        what the comparison needs is not installed              exit 7
+    └── CascadeFailed         the comparison ran and gave no result                   exit 1
 
 Each message says what was wrong, where, and what to do. No message contains what was said or heard.
 """
@@ -31,6 +33,7 @@ class ExitCode(IntEnum):
     WIRE = 4
     SOUND_DEVICE = 5
     AUDIO_FILE = 6
+    CASCADE = 7
 
 
 class ClientFailure(Exception):
@@ -81,3 +84,11 @@ class WireLost(WireFailure):
 
 class SoundDeviceFailure(ClientFailure):
     exit_code = ExitCode.SOUND_DEVICE
+
+
+class CascadeMissing(ClientFailure):
+    exit_code = ExitCode.CASCADE
+
+
+class CascadeFailed(ClientFailure):
+    pass

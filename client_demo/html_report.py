@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from client_demo.report import MeasureResult, balance_line, machine, machine_line, stage_names, summary
+from client_demo.report_lines import comparison_rows, findings
 from client_demo.turn_record import TurnReport
 
 if TYPE_CHECKING:
@@ -45,13 +46,15 @@ PAGE = """<!doctype html>
 <h1>Time to the first packet</h1>
 <p>{head}</p><p class="dim">{machine}</p>
 <h2>Summary</h2>{summary}<p class="dim">{balance}</p>
+{findings}{comparison}
 <h2>Distribution</h2>{distribution}
 <h2>Where the time goes</h2>{stages}
 <h2>Turns</h2>{turns}
 <p class="dim">TTFP_eos: from the last voiced sample of the file leaving the client to the first packet with speech in
 it, client clock. TTFP_eot: from the arrival of the news that the turn was committed to the same packet. Endpoint share:
 the difference of the two, in ms. The end of speech is found by energy: the last 10 ms frame above the stricter of
--45 dBFS and the loudest frame less 35 dB. Comfort noise does not count as a first packet.</p>
+-45 dBFS, the loudest frame less 35 dB and 10 dB above the background. Comfort noise does not count as a first packet.
+Turns that cut in are in no percentile; "cut in": the answer began so long before the question was over.</p>
 </body></html>
 """
 
@@ -66,9 +69,11 @@ def html_report(result: MeasureResult) -> str:
     return PAGE.format(
         head=html.escape(head),
         machine=html.escape(machine_line(machine())),
-        summary=_summary_table(reports),
+        summary=_summary_table(result.timed),
         balance=html.escape(balance_line(reports)),
-        distribution=_distribution(reports),
+        findings="".join(f"<p>{html.escape(line)}</p>" for line in findings(result)),
+        comparison=_comparison(result),
+        distribution=_distribution(result),
         stages=_stages(reports),
         turns=_turns_table(result),
     )
@@ -79,14 +84,26 @@ def _summary_table(reports: Sequence[TurnReport]) -> str:
     return _table(("", "p50", "p90", "p95", "p99"), rows)
 
 
+def _comparison(result: MeasureResult) -> str:
+    if result.cascade is None:
+        return ""
+    table = _table(("", "ours", "cascade"), comparison_rows(result))
+    return f"<h2>The same recordings through a cascade, on this machine, in this run</h2>{table}"
+
+
 def _turns_table(result: MeasureResult) -> str:
     rows = []
     for turn in result.turns:
         body = turn.to_json()
         rows.append(
-            (turn.file, turn.session, body["status"], *(body.get(name) for name in ("ttfp_eos_ms", "ttfp_eot_ms")))
+            (
+                turn.file,
+                turn.session,
+                body["status"],
+                *(body.get(name) for name in ("ttfp_eos_ms", "ttfp_eot_ms", "cut_in_ms", "barge_in_stop_ms")),
+            )
         )
-    return _table(("file", "session", "status", "TTFP_eos ms", "TTFP_eot ms"), rows)
+    return _table(("file", "session", "status", "TTFP_eos ms", "TTFP_eot ms", "cut in ms", "fell silent ms"), rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -102,17 +119,19 @@ def _cell(value: object) -> str:
     return "–" if value is None else str(value)
 
 
-def _distribution(reports: Sequence[TurnReport]) -> str:
-    """Histogram and cumulative share of TTFP_eos and TTFP_eot."""
+def _distribution(result: MeasureResult) -> str:
+    """Histogram and cumulative share of TTFP_eos and TTFP_eot, and of the cascade's TTFP_eos where it ran."""
     series = {
-        "TTFP_eos": [turn.ttfp_eos_ms for turn in reports if turn.ttfp_eos_ms is not None],
-        "TTFP_eot": [turn.ttfp_eot_ms for turn in reports if turn.ttfp_eot_ms is not None],
+        "TTFP_eos": [turn.ttfp_eos_ms for turn in result.timed if turn.ttfp_eos_ms is not None],
+        "TTFP_eot": [turn.ttfp_eot_ms for turn in result.timed if turn.ttfp_eot_ms is not None],
     }
+    if result.cascade is not None:
+        series["cascade TTFP_eos"] = [turn["ttfp_eos_ms"] for turn in result.cascade["turns"]]
     if not any(series.values()):
         return "<p>No first packet was measured.</p>"
     figure = _figure(10, 3.6)
     histogram, share = figure.subplots(1, 2)
-    for (name, values), colour in zip(series.items(), ("#1f77b4", "#ff7f0e"), strict=True):
+    for (name, values), colour in zip(series.items(), ("#1f77b4", "#ff7f0e", "#7f7f7f"), strict=False):
         if values:
             histogram.hist(values, bins=min(40, max(8, len(values) // 4)), alpha=0.6, label=name, color=colour)
             share.step(

@@ -38,6 +38,7 @@ class Outcome(Enum):
     NO_SPEECH = "no_speech"  # the server heard no turn
     NO_ANSWER = "no_answer"  # a turn was heard, but its answer did not come in time
     WIRE_LOST = "wire_lost"  # the connection ended in the middle of a turn
+    INTERRUPTED = "interrupted"  # we stopped listening to the answer, to speak into it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,18 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The turns that one recording gave, and how it ended. Positions in ms of the input stream."""
+    """The turns that ended while one recording was asked, and how it ended. Positions in ms of the input stream.
+
+    Behind an interrupted recording its turn is still open, and is among the turns of the next. `speech_left_ns`
+    is when the recording's last voiced sample left the client, client clock; None where nothing in it is voiced.
+    """
 
     turns: tuple[TurnReport, ...]
     outcome: Outcome
     start_ms: float
     end_ms: float
+    start_ns: int | None = None
+    speech_left_ns: int | None = None
 
 
 class Probe:
@@ -103,8 +110,12 @@ class Probe:
                 return
         raise ServerRefused(f"the server did not agree to the session within {READY_TIMEOUT_S:.0f} s")
 
-    async def ask(self, recording: Recording) -> Asked:
-        """Say `recording` and wait for the end of the last answer.
+    async def configure(self, session: Mapping[str, Any]) -> None:
+        """Change the session's settings for what is asked next. Raises what ends the wire."""
+        await self._wire.send({"type": "session.update", "session": {"type": "realtime", **session}})
+
+    async def ask(self, recording: Recording, *, interrupt_ms: float | None = None) -> Asked:
+        """Say `recording` and wait for the end of the last answer, or until `interrupt_ms` after its first sound.
 
         Raises what ends the wire, unless a turn was heard by then: that turn is reported as it stands.
         """
@@ -120,6 +131,8 @@ class Probe:
                 return self._asked(turns, Outcome.WIRE_LOST, start, end)
             now_ns = time.monotonic_ns()
             turns += self._take(happening) if happening is not None else self.recorder.settle(now_ns)
+            if interrupt_ms is not None and self._sounds_since(interrupt_ms, end, now_ns):
+                return self._asked(turns, Outcome.INTERRUPTED, start, end)
             outcome = self._outcome(turns, end, now_ns)
             if outcome is not None:
                 if outcome is Outcome.NO_ANSWER:
@@ -136,7 +149,17 @@ class Probe:
 
     def _asked(self, turns: list[TurnReport], outcome: Outcome, start: int, end: int) -> Asked:
         sent = self._wire.sent
-        return Asked(tuple(turns), outcome, sent.to_ms(start), sent.to_ms(end))
+        last = self._source.speech.last_before(end)
+        voiced = last if last is not None and last > start else None
+        left_ns = None if voiced is None else sent.left_ns(voiced)
+        return Asked(tuple(turns), outcome, sent.to_ms(start), sent.to_ms(end), sent.left_ns(start), left_ns)
+
+    def _sounds_since(self, interrupt_ms: float, end: int, now_ns: int) -> bool:
+        """Whether all has been said and its answer has been sounding for `interrupt_ms`."""
+        ended_ns, since_ns = self._wire.sent.left_ns(end), self.recorder.answering_since_ns
+        if ended_ns is None or since_ns is None or since_ns < ended_ns - NS_PER_S:
+            return False
+        return self.recorder.playing(now_ns) and now_ns - since_ns >= interrupt_ms * NS_PER_S / 1000
 
     def _take(self, happening: Happening) -> list[TurnReport]:
         if isinstance(happening, AudioPacket):

@@ -1,4 +1,4 @@
-"""Summaries of many turns: percentiles, the machine, the JSON of `measure`.
+"""Summaries of many turns: percentiles, cut-ins, what thinking ahead saved, the machine, the JSON of `measure`.
 
 Pure but for reading what machine this is; it knows no wire and prints nothing.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from client_demo import correctness, thinking_saved
+from client_demo.correctness import Expectation, judge
 from client_demo.errors import ExitCode
 from client_demo.ledger import RESIDUAL_LIMIT_MS, STAGES
 from client_demo.turn_record import TurnReport
@@ -25,21 +27,35 @@ PERCENTILES = (50, 90, 95, 99)
 @dataclass(frozen=True, slots=True)
 class MeasuredTurn:
     """One turn of a measurement, with the file and the session it came from. `report` is None where the server heard
-    no turn at all; `missing` then says what happened instead."""
+    no turn at all; `missing` then says what happened instead.
+
+    `question` counts the recordings of the session; one that was taken for several turns gives several with one
+    number. `cut_in_ms`: the answer's first packet arrived so long before the recording's last voiced sample had left.
+    """
 
     session: int
     file: str
     report: TurnReport | None
     missing: str | None = None
+    question: int = 0
+    cut_in_ms: float | None = None
+    effort: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         body = self.report.to_json() if self.report else {"status": self.missing}
-        return {"session": self.session, "file": self.file, **body}
+        cut_in_ms = None if self.cut_in_ms is None else round(self.cut_in_ms, 3)
+        about = {"question": self.question, "effort": self.effort, "cut_in_ms": cut_in_ms}
+        return {"session": self.session, "file": self.file, **about, **body}
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureResult:
-    """What `measure` found. `failures` counts asked recordings and turns without a completed answer."""
+    """What `measure` found. `failures` counts asked recordings and turns without a completed answer, but for answers
+    that were spoken into after the question was over (`--barge-in`): to fall silent then is no failure.
+
+    Turns that cut in are counted in `cut_ins`, and their times are in no percentile: an answer into the middle of a
+    sentence is quick, but no first packet of an answer to it.
+    """
 
     transport: TransportName
     sessions: int
@@ -49,6 +65,14 @@ class MeasureResult:
     max_send_lag_ms: float
     duration_s: float
     model: str | None
+    efforts: tuple[str | None, ...] = (None,)
+    expected: Mapping[str, Expectation] = field(default_factory=dict)
+    cascade: Mapping[str, Any] | None = None
+
+    @property
+    def timed(self) -> list[TurnReport]:
+        """The turns whose times count: all that did not cut in."""
+        return [turn.report for turn in self.turns if turn.report is not None and turn.cut_in_ms is None]
 
     @property
     def reports(self) -> list[TurnReport]:
@@ -56,7 +80,7 @@ class MeasureResult:
 
     @property
     def failures(self) -> int:
-        return sum(1 for turn in self.turns if turn.report is None or not turn.report.answered)
+        return sum(1 for turn in self.turns if turn.report is None or not (turn.report.answered or _spoken_into(turn)))
 
     @property
     def exit_code(self) -> ExitCode:
@@ -69,7 +93,13 @@ class MeasureResult:
             "transport": self.transport,
             "sessions": self.sessions,
             "turns": [turn.to_json() for turn in self.turns],
-            "summary": summary(self.reports),
+            "summary": summary(self.timed),
+            "cut_ins": cut_ins(self.turns),
+            "barge_in_stop_ms": percentiles(barge_in_stops(self.reports)),
+            "thinking_saved": saved(self.timed),
+            "efforts": efforts(self),
+            "correctness": score(self),
+            "cascade": self.cascade,
             "unbalanced_ledgers": unbalanced(self.reports),
             "failures": self.failures,
             "order_problems": list(self.order_problems),
@@ -101,6 +131,77 @@ def summary(reports: Sequence[TurnReport]) -> dict[str, dict[str, float | None]]
     for name in stage_names(reports):
         figures[name] = [turn.ledger.stages_ms.get(name) if turn.ledger else None for turn in reports]
     return {name: percentiles(value for value in column if value is not None) for name, column in figures.items()}
+
+
+def cut_ins(turns: Sequence[MeasuredTurn]) -> dict[str, Any]:
+    """How many questions were answered into: any packet with speech in it arrived before their last voiced sample had
+    left. `stop_ms`: from renewed speech to the last such packet, of those that the user spoke on into."""
+    asked = {(turn.session, turn.question) for turn in turns}
+    cut = [turn for turn in turns if turn.cut_in_ms is not None]
+    count = len({(turn.session, turn.question) for turn in cut})
+    stops = barge_in_stops([turn.report for turn in cut if turn.report is not None])
+    share = round(count / len(asked), 4) if asked else None
+    worst = round(max(stops), 3) if stops else None
+    return {"questions": len(asked), "cut": count, "share": share, "stop_ms": percentiles(stops) | {"max": worst}}
+
+
+def barge_in_stops(reports: Sequence[TurnReport]) -> list[float]:
+    return [turn.barge_in_stop_ms for turn in reports if turn.barge_in_stop_ms is not None]
+
+
+def saved(reports: Sequence[TurnReport]) -> dict[str, dict[str, float | None]]:
+    """Percentiles of what thinking ahead saved (`thinking_saved`)."""
+    return {name: percentiles(column) for name, column in thinking_saved.columns(reports).items()}
+
+
+def efforts(result: MeasureResult) -> dict[str, Any] | None:
+    """TTFP_eos by effort, and the ratio of the medians, first to second; None where one effort was asked."""
+    if len(result.efforts) < 2:
+        return None
+    columns: dict[str, dict[str, float | None]] = {}
+    for effort in result.efforts:
+        reports = [
+            turn.report
+            for turn in result.turns
+            if turn.report is not None and turn.cut_in_ms is None and turn.effort == effort
+        ]
+        columns[effort or "default"] = summary(reports)["ttfp_eos_ms"]
+    with_thinking, without = (ranks["p50"] for ranks in columns.values())
+    ratio = round(with_thinking / without, 4) if with_thinking is not None and without else None
+    return {"ttfp_eos_ms": columns, "ratio_of_medians": ratio}
+
+
+def score(result: MeasureResult) -> dict[str, Any] | None:
+    """Ours, and the cascade's where it ran, against what was expected; None where nothing was.
+
+    Of a question that was taken for several turns the words of all count, and the answer of the last.
+    """
+    if not result.expected:
+        return None
+    questions: dict[tuple[int, int], list[MeasuredTurn]] = {}
+    for turn in result.turns:
+        questions.setdefault((turn.session, turn.question), []).append(turn)
+    verdicts = []
+    for turns in questions.values():
+        expected = result.expected.get(turns[0].file)
+        reports = [turn.report for turn in turns if turn.report is not None]
+        if expected is not None:
+            heard = " ".join(report.transcript for report in reports)
+            verdicts.append(judge(expected, heard, reports[-1].answer if reports else ""))
+    body = {"ours": correctness.summary_of(verdicts)}
+    if result.cascade is not None:
+        others = [
+            judge(expected, turn["transcript"], turn["answer"])
+            for turn in result.cascade["turns"]
+            if (expected := result.expected.get(turn["file"])) is not None
+        ]
+        body["cascade"] = correctness.summary_of(others)
+    return body
+
+
+def _spoken_into(turn: MeasuredTurn) -> bool:
+    report = turn.report
+    return report is not None and report.barge_in_stop_ms is not None and turn.cut_in_ms is None
 
 
 def stage_names(reports: Sequence[TurnReport]) -> list[str]:

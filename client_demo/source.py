@@ -96,6 +96,11 @@ class SpeechMap:
         index = bisect_right(self._ends, sample)
         return self._ends[index - 1] if index else None
 
+    def first_after(self, sample: int) -> int | None:
+        """End of the first voiced frame that ends after `sample`; None if nothing more is voiced."""
+        index = bisect_right(self._ends, sample)
+        return self._ends[index] if index < len(self._ends) else None
+
     def voiced_between(self, start_sample: int, end_sample: int) -> bool:
         return bisect_right(self._ends, start_sample) < bisect_right(self._ends, end_sample)
 

@@ -16,9 +16,14 @@ SILENCE_DBFS = -120.0  # what digital silence is called, so that levels stay fin
 # A question: 10 ms is finer than the 20 ms packets in which it leaves, so the gate adds no error of its own.
 GATE_FRAME_MS = 10
 # -45 dBFS is above the noise floor of a quiet room; 35 dB under the loudest frame keeps weak final consonants of a
-# loud recording in and its breath and reverberation out. The stricter of the two decides.
+# loud recording in and its breath and reverberation out. Where the room itself is louder than that, speech is what
+# rises above it: the background is the level that one frame in twenty stays under, at most -45 dBFS, because a
+# recording without a pause has no background to tell. The strictest of the three decides.
 GATE_FLOOR_DBFS = -45.0
 GATE_BELOW_PEAK_DB = 35.0
+GATE_BACKGROUND_PERCENTILE = 5
+GATE_ABOVE_BACKGROUND_DB = 10.0
+GATE_BACKGROUND_CEILING_DBFS = -45.0
 # An answer: a packet with speech in it. Comfort noise and codec residue of silence lie 10 dB and more below this.
 PACKET_SPEECH_DBFS = -50.0
 PACKET_MS = 20
@@ -48,13 +53,15 @@ def frame_levels_dbfs(pcm: Pcm, sample_rate_hz: int, frame_ms: int = GATE_FRAME_
 def voiced_ends(pcm: Pcm, sample_rate_hz: int) -> npt.NDArray[np.int64]:
     """Sample positions at which a voiced 10 ms frame of `pcm` (int16 [n]) ends, rising: int64 [voiced frames].
 
-    The last one is the end of speech. A frame is voiced when its RMS level passes the stricter of
-    `GATE_FLOOR_DBFS` and the loudest frame's level less `GATE_BELOW_PEAK_DB`.
+    The last one is the end of speech. A frame is voiced when its RMS level passes the strictest of
+    `GATE_FLOOR_DBFS`, the loudest frame's level less `GATE_BELOW_PEAK_DB`, and the background's level and
+    `GATE_ABOVE_BACKGROUND_DB`.
     """
     levels = frame_levels_dbfs(pcm, sample_rate_hz)
     if levels.size == 0:
         return np.empty(0, dtype=np.int64)
-    gate = max(GATE_FLOOR_DBFS, float(levels.max()) - GATE_BELOW_PEAK_DB)
+    background = min(float(np.percentile(levels, GATE_BACKGROUND_PERCENTILE)), GATE_BACKGROUND_CEILING_DBFS)
+    gate = max(GATE_FLOOR_DBFS, float(levels.max()) - GATE_BELOW_PEAK_DB, background + GATE_ABOVE_BACKGROUND_DB)
     frame = sample_rate_hz * GATE_FRAME_MS // 1000
     ends = (np.flatnonzero(levels > gate) + 1) * frame
     return np.minimum(ends, pcm.size).astype(np.int64)

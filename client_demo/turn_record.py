@@ -34,6 +34,9 @@ class OpenTurn:
     answer: str = ""
     heard: str = ""
     first_packet_ns: int | None = None
+    sounds_until_ns: int = (
+        0  # when the last of its speech so far arrived; of audio sent ahead, when it will have sounded
+    )
     received_ms: float = 0.0
     done_ns: int | None = None
     status: str = "no_response"
@@ -48,6 +51,10 @@ class TurnReport:
     TTFP_eos: client clock, from the moment the last voiced sample of the file left the client to the arrival of the
     first packet with speech in it. TTFP_eot: from the arrival of the news that the turn was committed to the same
     packet, client clock; `ttfp_eot_server_ms` is the server's own figure. None where the client could not see it.
+
+    `barge_in_stop_ms`: the user spoke again while the answer was sounding; from the moment that the first voiced
+    sample left to the arrival of the last packet with speech (over a WebSocket, whose audio comes ahead of its time:
+    to the news at which a player falls silent). None where nobody spoke into the answer.
     """
 
     index: int
@@ -69,6 +76,8 @@ class TurnReport:
     answer_ms: float  # audio received
     thinking: Mapping[str, float]
     ledger: TurnLedger | None
+    first_packet_ns: int | None = None  # client clock
+    barge_in_stop_ms: float | None = None
 
     @property
     def endpoint_share(self) -> float | None:
@@ -101,6 +110,7 @@ class TurnReport:
             "status": self.status,
             "error": self.error,
             "revoked": self.revoked,
+            "barge_in_stop_ms": _rounded(self.barge_in_stop_ms),
             "answer_ms": _rounded(self.answer_ms),
             "index": self.index,
             "item_id": self.item_id,

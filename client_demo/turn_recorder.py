@@ -41,6 +41,7 @@ class TurnRecorder:
         self._reports = 0
         self._loud: deque[tuple[int, str | None]] = deque(maxlen=16)  # recent packets with speech
         self._last_loud_ns = 0
+        self._ahead = False  # audio comes ahead of its time (WebSocket), so silence begins with the client
         self._plays_until_ns = 0  # when what has been received will have been played
         self._started: set[str] = set()  # responses whose playout the server says has begun
         self._stopped: set[str] = set()  # and ended
@@ -57,6 +58,12 @@ class TurnRecorder:
     def awaiting(self) -> bool:
         """A committed turn has no finished response yet."""
         return any(turn.committed_ns is not None and turn.done_ns is None for turn in self._turns.values())
+
+    @property
+    def answering_since_ns(self) -> int | None:
+        """When the first speech of the answer that is going on arrived; None while there is none."""
+        begun = [turn.first_packet_ns for turn in self._turns.values() if turn.first_packet_ns is not None]
+        return max(begun, default=None)
 
     def playing(self, now_ns: int) -> bool:
         """Whether received audio would still be sounding from a loudspeaker."""
@@ -98,6 +105,7 @@ class TurnRecorder:
         loud = has_speech(packet.pcm, packet.sample_rate_hz)
         turn = self._by_response.get(packet.response_id or "") or self._speaking_turn(packet)
         if packet.response_id is not None:  # sent ahead of time: a player would still be at it
+            self._ahead = True
             self._plays_until_ns = max(self._plays_until_ns, packet.arrival_ns) + duration_ns
         elif loud:  # a stream that never ends: over when it has been quiet for a while
             self._plays_until_ns = packet.arrival_ns + QUIET_NS
@@ -107,8 +115,11 @@ class TurnRecorder:
             return
         self._loud.append((packet.arrival_ns, packet.response_id))
         self._last_loud_ns = packet.arrival_ns
-        if turn is not None and turn.first_packet_ns is None:
+        if turn is None:
+            return
+        if turn.first_packet_ns is None:
             turn.first_packet_ns = packet.arrival_ns
+        turn.sounds_until_ns = packet.arrival_ns if packet.response_id is None else self._plays_until_ns
 
     def _speaking_turn(self, packet: AudioPacket) -> OpenTurn | None:
         """Whose answer is in the stream: that of the last committed turn (WebRTC does not say)."""
@@ -126,6 +137,8 @@ class TurnRecorder:
             self.errors.append(f"{detail.get('code') or detail.get('type')}: {detail.get('message')}")
         elif kind == "input_audio_buffer.speech_started" and isinstance(item_id, str):
             self._begin(item_id, payload.get("audio_start_ms"))
+            if self._ahead:
+                self._silent(event.arrival_ns)
         elif kind == "input_audio_buffer.committed" and isinstance(item_id, str):
             self._commit(self._begin(item_id, None), event.arrival_ns, None)
         elif kind == "forethought.turn" and isinstance(item_id, str):
@@ -161,10 +174,20 @@ class TurnRecorder:
         if turn.committed_ns is not None:
             return
         turn.committed_ns = at_ns
+        before_ns = 0
         for packet_ns, response_id in self._loud:
             if response_id is None and packet_ns >= at_ns - PACKET_BEFORE_NEWS_NS:
                 turn.first_packet_ns = packet_ns
+                self._give_back(turn, before_ns)
                 break
+            before_ns = packet_ns
+
+    def _give_back(self, turn: OpenTurn, until_ns: int) -> None:
+        """The packets that came before the news of `turn` were not those of the answer before it."""
+        turn.sounds_until_ns = self._last_loud_ns
+        for other in self._turns.values():
+            if other is not turn and other.sounds_until_ns > until_ns:
+                other.sounds_until_ns = max(until_ns, other.first_packet_ns or 0)
 
     def _turn_words(self, kind: str, turn: OpenTurn, payload: Mapping[str, Any]) -> None:
         delta = str(payload.get("delta") or "")
@@ -194,7 +217,7 @@ class TurnRecorder:
                 self._started.add(response_id)
             else:
                 self._stopped.add(response_id)
-                self._plays_until_ns = min(self._plays_until_ns, at_ns)
+                self._silent(at_ns)
         if turn is None:
             return
         if kind in ("response.output_audio_transcript.delta", "response.output_text.delta"):
@@ -221,7 +244,7 @@ class TurnRecorder:
             error = details.get("error")
             turn.error = str(error.get("code") or error.get("message")) if isinstance(error, Mapping) else turn.error
         if turn.status == "cancelled":
-            self._plays_until_ns = at_ns
+            self._silent(at_ns)
         extra = response.get("forethought")
         if not isinstance(extra, Mapping):
             return
@@ -232,6 +255,22 @@ class TurnRecorder:
         notes = extra.get("notes")
         if isinstance(notes, list):
             turn.notes = [Note(float(n.get("ms") or 0), str(n.get("text") or "")) for n in notes if isinstance(n, dict)]
+
+    def _silent(self, at_ns: int) -> None:
+        """A player stops here: what has come ahead of its time will not sound."""
+        self._plays_until_ns = min(self._plays_until_ns, at_ns)
+        for turn in self._turns.values():
+            turn.sounds_until_ns = min(turn.sounds_until_ns, at_ns)
+
+    def _barge_in_stop_ms(self, turn: OpenTurn) -> float | None:
+        """From the first voiced sample sent into the answer to the answer's last; None where nobody spoke into it."""
+        if turn.first_packet_ns is None:
+            return None
+        again = self._speech.first_after(self._sent.samples_at(turn.first_packet_ns))
+        left_ns = None if again is None else self._sent.left_ns(again)
+        if left_ns is None or left_ns > turn.sounds_until_ns:
+            return None
+        return (turn.sounds_until_ns - left_ns) / NS_PER_MS
 
     def _report(self, turn: OpenTurn) -> TurnReport:
         self._turns.pop(turn.item_id, None)
@@ -264,6 +303,8 @@ class TurnRecorder:
             answer_ms=turn.received_ms,
             thinking=dict((server.thinking if server else None) or {}),
             ledger=self._ledger(server, left_ns, first_ns) if server else None,
+            first_packet_ns=first_ns,
+            barge_in_stop_ms=self._barge_in_stop_ms(turn),
         )
 
     def _turn_end_sample(self, turn: OpenTurn) -> int | None:

@@ -97,6 +97,17 @@ def measure(
     fresh: Annotated[bool, typer.Option(help="A new conversation for each turn.")] = False,
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     html_out: Annotated[Path | None, typer.Option("--html", help="Write a report with plots to this file.")] = None,
+    expect: Annotated[
+        Path | None, typer.Option(help="JSON with transcript and expected answer per file: also report correctness.")
+    ] = None,
+    compare: Annotated[
+        Literal["cascade"] | None, typer.Option(help="Run the same files through the usual cascade, too.")
+    ] = None,
+    effort: Annotated[Effort | None, typer.Option(help="How long to think (session.reasoning.effort).")] = None,
+    compare_effort: Annotated[Effort | None, typer.Option(help="Ask with this effort, too, turn by turn.")] = None,
+    barge_in: Annotated[
+        float | None, typer.Option(help="Ask the next question so many ms after the answer's first sound.")
+    ] = None,
     url: Url = DEFAULT_URL,
     key: Key = None,
 ) -> None:
@@ -105,7 +116,8 @@ def measure(
 
     options = client.MeasureOptions(
         tuple(files), url=url, transport=transport, turns=turns, sessions=sessions, fresh=fresh,
-        json_out=json_out, html_out=html_out, key=key,
+        json_out=json_out, html_out=html_out, key=key, expect=expect, cascade=compare == "cascade",
+        effort=effort, compare_effort=compare_effort, barge_in_ms=barge_in,
     )  # fmt: skip
     try:
         with client.measure_progress() as progress:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from client_demo import ExitCode, MeasureOptions, html_report, measure, measure_progress, print_measure
-from client_demo.errors import ServerUnreachable, UsageFailure
+from client_demo import cascade as comparison
+from client_demo.errors import CascadeFailed, CascadeMissing, ServerUnreachable, UsageFailure
 from client_demo.ledger import ClientStamps, ServerLedger, join
-from client_demo.report import MeasuredTurn, MeasureResult, machine, percentiles, summary
+from client_demo.report import MeasuredTurn, MeasureResult, cut_ins, efforts, machine, percentiles, score, summary
 from client_demo.turn_record import Note, TurnReport
 from tests.client_scripted_server import Script, scripted_server
 
@@ -123,3 +126,91 @@ def test_progress_is_silent_where_there_is_no_terminal(capsys: pytest.CaptureFix
     with measure_progress() as progress:
         progress(1, 2)
     assert capsys.readouterr().err == ""
+
+
+async def test_efforts_take_turns_and_change_places() -> None:
+    async with scripted_server(Script(answer_ms=60)) as server:
+        options = MeasureOptions(
+            FILES, server.url, "websocket", turns=4, pause_s=0.0, effort="medium", compare_effort="minimal"
+        )
+        found = await measure(options)
+        said = [event["session"].get("reasoning") for event in server.script.received if "session" in event]
+    assert [(turn.file, turn.effort) for turn in found.turns] == [
+        (FILES[0].name, "medium"), (FILES[1].name, "minimal"), (FILES[0].name, "minimal"), (FILES[1].name, "medium"),
+    ]  # fmt: skip
+    assert [one["effort"] for one in said if one] == ["medium", "minimal", "minimal", "medium"]
+    compared = efforts(found)
+    assert compared is not None and compared["ratio_of_medians"] == pytest.approx(1, abs=0.5)
+    with pytest.raises(UsageFailure):
+        await measure(MeasureOptions(FILES, effort="low", compare_effort="low"))
+
+
+async def test_a_block_of_questions_is_one_conversation() -> None:
+    async with scripted_server(Script(answer_ms=60)) as server:
+        found = await measure(MeasureOptions(FILES, server.url, "websocket", turns=3, block=2, pause_s=0.0))
+        assert server.script.sessions == 2 and [turn.question for turn in found.turns] == [0, 1, 2]
+
+
+async def test_barge_in_speaks_into_the_answer_and_times_its_end() -> None:
+    async with scripted_server(Script(answer_ms=4000)) as server:
+        found = await measure(MeasureOptions(FILES, server.url, "webrtc", turns=2, barge_in_ms=300, pause_s=0.0))
+    assert [turn.file for turn in found.turns] == [file.name for file in FILES]
+    first, second = (turn.report for turn in found.turns)
+    assert first is not None and first.status == "cancelled" and first.barge_in_stop_ms is not None
+    assert 0 <= first.barge_in_stop_ms < 500 and second is not None and second.answered
+    assert found.failures == 0 and found.to_json()["cut_ins"]["cut"] == 0
+
+
+def test_an_answer_into_the_question_counts_once_and_in_no_percentile() -> None:
+    whole = turn(2, 400.0)
+    early = replace(turn(1, 10.0), barge_in_stop_ms=80.0)
+    turns = (
+        MeasuredTurn(0, "a.wav", early, question=0, cut_in_ms=300.0),
+        MeasuredTurn(0, "a.wav", whole, question=0),
+        MeasuredTurn(0, "b.wav", whole, question=1),
+    )
+    found = replace(result([]), turns=turns)
+    assert cut_ins(turns) == {
+        "questions": 2, "cut": 1, "share": 0.5, "stop_ms": percentiles([80.0]) | {"max": 80.0},
+    }  # fmt: skip
+    assert found.to_json()["summary"]["ttfp_eos_ms"]["p50"] == 400.0
+    console = Console(width=200)
+    with console.capture() as shown:
+        print_measure(found, console)
+    assert "1 of 2 questions (50.0 %) were answered into" in shown.get()
+
+
+async def test_answers_and_words_are_judged_against_what_was_expected(tmp_path: Path) -> None:
+    expect = tmp_path / "expect.json"
+    entry = {"file": f"some/where/{FILES[0].name}", "text": "A question, please", "expected": "Nobody knows."}
+    expect.write_text(json.dumps([entry]))
+    async with scripted_server(Script(answer_ms=60)) as server:
+        found = await measure(MeasureOptions(FILES, server.url, "websocket", pause_s=0.0, expect=expect))
+    judged = score(found)
+    assert judged is not None
+    ours = judged["ours"]
+    assert (ours["questions"], ours["exact"], ours["words"], ours["word_errors"]) == (1, 0, 3, 1)
+    expect.write_text("{}")
+    with pytest.raises(UsageFailure):
+        await measure(MeasureOptions(FILES, expect=tmp_path / "none.json"))
+
+
+async def test_the_cascade_runs_over_the_same_files_and_stands_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranks = percentiles([1000.0])
+    body = {"turns": [{"file": FILES[0].name, "ttfp_eos_ms": 1000.0, "transcript": "", "answer": "", "early_ends": 1}],
+            "summary": {"ttfp_eos_ms": ranks, "recognition": ranks}}  # fmt: skip
+    monkeypatch.setattr(comparison, "COMMAND", (sys.executable, "-c", f"print({json.dumps(json.dumps(body))})"))
+    async with scripted_server(Script(answer_ms=60)) as server:
+        found = await measure(MeasureOptions(FILES[:1], server.url, "websocket", pause_s=0.0, cascade=True))
+    assert found.to_json()["cascade"] == body
+    page = html_report(found)
+    console = Console(width=120)
+    with console.capture() as shown:
+        print_measure(found, console)
+    for text in (page, shown.get()):
+        assert "cascade" in text and "1000" in text and "recognition p50" in text
+    exits = "import sys; print('needs make cascade', file=sys.stderr); sys.exit({})"
+    for code, failure in ((69, CascadeMissing), (1, CascadeFailed)):
+        monkeypatch.setattr(comparison, "COMMAND", (sys.executable, "-c", exits.format(code)))
+        with pytest.raises(failure, match="make cascade"):
+            await measure(MeasureOptions(FILES, cascade=True))

@@ -27,8 +27,16 @@ def test_the_last_voiced_frame_ends_where_the_sound_ends(lead: int, length: int,
 
 @pytest.mark.parametrize(("tail_dbfs", "heard"), [(-40, True), (-50, False), (-60, False)])
 def test_a_quiet_tail_is_speech_only_above_the_floor(tail_dbfs: float, heard: bool) -> None:
-    pcm = np.concatenate([tone(RATE, -20), tone(RATE, tail_dbfs)])
-    assert (int(voiced_ends(pcm, RATE)[-1]) > RATE + RATE // 50) is heard
+    before = RATE // 5
+    pcm = np.concatenate([np.zeros(before, np.int16), tone(RATE, -20), tone(RATE, tail_dbfs)])
+    assert (int(voiced_ends(pcm, RATE)[-1]) > before + RATE + RATE // 50) is heard
+
+
+@given(room_dbfs=st.floats(-70, -46), seed=st.integers(0, 1000))
+def test_a_noisy_room_is_no_speech(room_dbfs: float, seed: int) -> None:
+    noise = 32768 * 10 ** (room_dbfs / 20) * np.random.default_rng(seed).standard_normal(3 * RATE)
+    pcm = np.concatenate([np.zeros(RATE, np.int16), tone(RATE, -20), np.zeros(RATE, np.int16)]) + noise
+    assert abs(int(voiced_ends(np.rint(pcm).astype(np.int16), RATE)[-1]) - 2 * RATE) <= RATE // 50
 
 
 def test_the_gate_rises_with_the_loudest_frame() -> None:

@@ -90,6 +90,42 @@ def test_an_answer_still_sounding_before_is_not_the_first_packet() -> None:
     assert session.reports[0].ttfp_eot_ms == pytest.approx(200)
 
 
+def answered_from(session: Session, begin_ms: int, end_ms: int, *, committed_ms: float) -> TurnReport:
+    """An answer that sounds packet by packet, as over WebRTC."""
+    session.committed(committed_ms)
+    session.event(committed_ms + 1, "response.created", response={"id": "r"})
+    session.event(committed_ms + 2, "output_audio_buffer.started", response_id="r")
+    for at_ms in range(begin_ms, end_ms, 20):
+        session.audio(at_ms)
+    session.event(end_ms, "output_audio_buffer.cleared", response_id="r")
+    session.responded(end_ms, status="cancelled")
+    session.settle(end_ms + 200)
+    return session.reports[-1]
+
+
+def test_an_answer_into_the_sentence_is_timed_to_its_last_packet() -> None:
+    turn = answered_from(Session(), 600, 700, committed_ms=590)
+    assert turn.first_packet_ns == BEGIN_NS + 600 * MS
+    # The user is still speaking: the next voiced 10 ms leave with the packet of 620 ms; the last answer comes at 680.
+    assert turn.barge_in_stop_ms == pytest.approx(60)
+
+
+def test_an_answer_behind_the_sentence_was_not_spoken_into() -> None:
+    assert answered_from(Session(), 1400, 1700, committed_ms=1300).barge_in_stop_ms is None
+
+
+def test_audio_ahead_of_its_time_falls_silent_with_the_news_of_speech() -> None:
+    session = Session()
+    session.committed(500)
+    session.event(501, "response.created", response={"id": "r"})
+    session.audio(510, response="r", ms=3000)
+    session.event(700, "input_audio_buffer.speech_started", item_id="v", audio_start_ms=600)
+    session.responded(701, status="cancelled")
+    session.settle(900)
+    # Voiced samples leave at 520 ms, the next packet after the first audio.
+    assert session.reports[0].barge_in_stop_ms == pytest.approx(180)
+
+
 def test_a_turn_ends_when_its_audio_would_have_been_played() -> None:
     session = Session()
     session.committed()
