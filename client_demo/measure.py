@@ -31,6 +31,8 @@ PAUSE_S = 0.5
 # Sessions begin this far apart, so that K offers do not meet in one instant that no real load has.
 STAGGER_S = 0.25
 
+DEFAULT_EFFORT = "medium"  # of the protocol
+
 Progress = Callable[[int, int], None]  # turns done, turns wanted
 
 
@@ -90,7 +92,7 @@ async def measure(options: MeasureOptions, progress: Progress | None = None) -> 
         raise UsageFailure("give at least one sound file to ask")
     if options.sessions < 1 or (options.turns is not None and options.turns < 1):
         raise UsageFailure("--sessions and --turns must be at least 1")
-    if options.compare_effort is not None and options.compare_effort == options.effort:
+    if len(set(_efforts(options))) < len(_efforts(options)):
         raise UsageFailure(f"--compare-effort {options.compare_effort} is the effort that it is to be compared with")
     address = ServerAddress.parse(options.url)
     expected = {} if options.expect is None else await asyncio.to_thread(read_expectations, options.expect)
@@ -125,8 +127,10 @@ async def measure(options: MeasureOptions, progress: Progress | None = None) -> 
 
 
 def _efforts(options: MeasureOptions) -> tuple[str | None, ...]:
-    """The efforts that take turns; None is the server's own."""
-    return (options.effort,) if options.compare_effort is None else (options.effort, options.compare_effort)
+    """The efforts that take turns. None is the server's own; beside another one it must be named to come back."""
+    if options.compare_effort is None:
+        return (options.effort,)
+    return (options.effort or DEFAULT_EFFORT, options.compare_effort)
 
 
 def _effort(options: MeasureOptions, question: int) -> str | None:

@@ -11,7 +11,7 @@ from client_demo.ledger import ServerLedger, TurnLedger
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Words noted while listening, and how many ms of the input stream had been heard when they were written."""
+    """Words noted while listening, or thought, and how many ms of the input stream had been heard by then."""
 
     ms: float
     text: str
@@ -28,6 +28,7 @@ class OpenTurn:
     committed_sample: int | None = None
     transcript: str = ""
     notes: list[Note] = field(default_factory=list)
+    thought_times: list[Note] = field(default_factory=list)
     thoughts: dict[int, str] = field(default_factory=dict)  # by attempt; a revoked attempt's are dropped
     attempt: int = 0
     revoked: int = 0
@@ -77,6 +78,7 @@ class TurnReport:
     thinking: Mapping[str, float]
     ledger: TurnLedger | None
     first_packet_ns: int | None = None  # client clock
+    thoughts: tuple[Note, ...] = ()  # the thought as it came; revoked attempts' too
     barge_in_stop_ms: float | None = None
 
     @property
@@ -97,6 +99,7 @@ class TurnReport:
             "transcript": self.transcript,
             "notes": [{"ms": note.ms, "text": note.text} for note in self.notes],
             "thought": self.thought,
+            "thoughts": [{"ms": piece.ms, "text": piece.text} for piece in self.thoughts],
             "answer": self.answer,
             "heard": self.heard,
             "speech_end_ms": _rounded(self.speech_end_ms),

@@ -196,6 +196,7 @@ class TurnRecorder:
         elif kind == "forethought.thought":
             attempt = int(payload.get("attempt") or 0)
             turn.thoughts[attempt] = turn.thoughts.get(attempt, "") + delta
+            turn.thought_times.append(Note(float(payload.get("audio_ms") or 0), delta))
         elif kind == "forethought.heard":
             turn.heard = str(payload.get("text") or "")
         elif kind == "forethought.ledger":
@@ -304,6 +305,7 @@ class TurnRecorder:
             thinking=dict((server.thinking if server else None) or {}),
             ledger=self._ledger(server, left_ns, first_ns) if server else None,
             first_packet_ns=first_ns,
+            thoughts=tuple(turn.thought_times),
             barge_in_stop_ms=self._barge_in_stop_ms(turn),
         )
 
