@@ -1,4 +1,4 @@
-"""The one command: `forethought serve | mic | ask | measure | doctor`. It parses, calls, prints and sets exit codes."""
+"""The one command: `forethought serve | mic | ask | measure | doctor | replay`. It parses, calls and prints."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ def serve(
     max_sessions: Annotated[int | None, typer.Option(help="Conversations at a time.")] = None,
     effort: Annotated[Effort | None, typer.Option(help="How long to think by default.")] = None,
     voice: Annotated[str | None, typer.Option(help="hibari, espeak or openai.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write every session, and all that is said in it, to this directory.")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,
 ) -> None:
@@ -49,7 +52,7 @@ def serve(
     from realtime.server import Server  # noqa: PLC0415
 
     flags: dict[str, dict[str, object]] = {
-        "server": {"host": host, "port": port, "max_sessions": max_sessions},
+        "server": {"host": host, "port": port, "max_sessions": max_sessions, "record_dir": record},
         "engine": {"model": model, "threads": threads},
         "thinking": {"effort": effort},
         "speech": {"voice": voice},
@@ -57,6 +60,13 @@ def serve(
     }
     settings = _settings(config, flags)
     configure_logs(settings.log)
+    if settings.server.record_dir is not None:
+        _errors.print(
+            f"[bold yellow]recording:[/] everything that is said, thought and answered is written to "
+            f"{settings.server.record_dir}. Tell those who talk.",
+            highlight=False,
+            soft_wrap=True,
+        )
     try:
         asyncio.run(Server(settings).serve())
     except ForethoughtError as error:
@@ -178,6 +188,32 @@ def doctor(
         if finding.verdict is Verdict.BAD:
             worst = Verdict.BAD
     raise typer.Exit(1 if worst is Verdict.BAD else 0)
+
+
+@app.command()
+def replay(
+    tapes: Annotated[list[Path], typer.Argument(help="Tapes that `serve --record` wrote, or turn tapes.")],
+    turns: Annotated[
+        Path | None, typer.Option(help="Also write each session's turn-taking, without sound, to this directory.")
+    ] = None,
+) -> None:
+    """Play recorded sessions again. Exit codes: 0 identical, 1 different, 2 a tape that cannot be played."""
+    from realtime.logs import configure_logs  # noqa: PLC0415
+    from realtime.replay.check import check  # noqa: PLC0415
+    from realtime.settings import LogSettings  # noqa: PLC0415
+
+    configure_logs(LogSettings(level="error"))
+    worst = 0
+    for tape in tapes:
+        try:
+            outcome = check(tape, turns)
+        except ForethoughtError as error:
+            _errors.print(f"[bold red]{tape.name}:[/] {error.message}", highlight=False, soft_wrap=True)
+            worst = 2
+            continue
+        typer.echo(f"{tape.name}: {outcome.words}")
+        worst = max(worst, 0 if outcome.is_identical else 1)
+    raise typer.Exit(worst)
 
 
 def _settings(config: Path | None, flags: dict[str, dict[str, object]]) -> Settings:

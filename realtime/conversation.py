@@ -23,11 +23,11 @@ import structlog
 
 from realtime.clock import NS_PER_MS, NS_PER_S, Clock
 from realtime.engine import messages as m
-from realtime.engine.client import EngineClient
+from realtime.engine.client import EngineChannel
 from realtime.errors import EngineError, EngineLost, ForethoughtError, LimitError
 from realtime.exchange import Exchange
 from realtime.hearing import Hearing
-from realtime.metrics import Metrics
+from realtime.metrics import TurnMetrics
 from realtime.protocol import (
     AppendAudio,
     CancelResponse,
@@ -49,7 +49,7 @@ from realtime.settings import Settings
 from realtime.speaking import Speaking
 from realtime.transport import AudioIn, ClientText, Gone, Link, Resampler
 from realtime.turn import Turn
-from realtime.turns import Decision, TurnPolicy
+from realtime.turns import Decision, TurnMachine, TurnPolicy
 from realtime.turns.detectors import EndpointDetector, FrameDetector
 from tts_bridge import Playout, PlayoutFrame, Voice
 
@@ -69,12 +69,15 @@ class Services:
 
     settings: Settings
     clock: Clock
-    engine: EngineClient
+    engine: EngineChannel
     voice: Voice
     detector: FrameDetector
     endpoint: EndpointDetector | None
     executor: Executor
-    metrics: Metrics
+    metrics: TurnMetrics
+    # What a recording watches besides: the turn machine's calls, and which task runs next.
+    machine: Callable[[TurnPolicy], TurnMachine] = TurnMachine
+    task_group: Callable[[], asyncio.TaskGroup] = asyncio.TaskGroup
 
 
 @dataclass(slots=True)
@@ -113,6 +116,7 @@ class Conversation:
             policy_of(protocol.config),
             decided=self._decided,
             judged=self._judged,
+            machine=services.machine,
         )
         self._exchange = Exchange(
             self._session,
@@ -132,7 +136,7 @@ class Conversation:
         engine = self._services.engine
         engine.listen(self._session, self)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with self._services.task_group() as group:
                 self._group = group
                 self.emit(self._protocol.open())
                 self.tell_engine(self._opening())

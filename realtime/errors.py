@@ -2,7 +2,8 @@
 
     ForethoughtError
     ├── ConfigurationError      what the operator set cannot work (local fault)
-    │   └── CheckpointError     weights are missing, damaged or not what they claim to be
+    │   ├── CheckpointError     weights are missing, damaged or not what they claim to be
+    │   └── TapeError           a recording is damaged, or of a version or model that is not here
     ├── ClientError             what a client sent is wrong (remote fault); carries `param`
     │   ├── AudioError          audio that cannot be used: rate, width, NaN, empty
     │   └── LimitError          a limit was passed: size, rate, number of sessions
@@ -38,6 +39,10 @@ class ConfigurationError(ForethoughtError):
 
 class CheckpointError(ConfigurationError):
     code = "checkpoint_error"
+
+
+class TapeError(ConfigurationError):
+    code = "tape_error"
 
 
 class ClientError(ForethoughtError):

@@ -76,6 +76,7 @@ class Hearing:
         executor: where both run.
         decided: called on the event loop with the decisions of one frame, in order.
         judged: called after every trip with the position up to which audio may go to the engine.
+        machine: makes the turn machine.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Hearing:
         *,
         decided: Callable[[list[Decision]], None],
         judged: Callable[[int], None],
+        machine: Callable[[TurnPolicy], TurnMachine] = TurnMachine,
     ) -> None:
         self._detector = detector
         self._endpoint = endpoint
@@ -94,7 +96,7 @@ class Hearing:
         self._decided = decided
         self._judged = judged
         self._listener = Listener()
-        self._machine = TurnMachine(policy)
+        self._machine = machine(policy)
         self._queue: deque[_Audio | _Mark] = deque()
         self._queued_samples = 0
         self._received_samples = 0

@@ -10,6 +10,7 @@ import resource
 import sys
 from collections import deque
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -21,6 +22,12 @@ LAG_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 LAG_EVERY_S = 0.01
 # The last minute at one sample every 10 ms.
 LAG_SAMPLES = 6000
+
+
+class TurnMetrics(Protocol):
+    """What a conversation tells the metrics."""
+
+    def turn(self, status: str, statement: Statement | None) -> None: ...
 
 
 class Metrics:

@@ -18,7 +18,7 @@ import socket
 import time
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -35,21 +35,16 @@ from realtime.engine.client import EngineClient
 from realtime.engine.config import EngineConfig
 from realtime.errors import ConfigurationError, ForethoughtError, LimitError
 from realtime.metrics import Metrics
-from realtime.protocol import (
-    ClientSecrets,
-    ProtocolSession,
-    RandomIds,
-    SemanticVad,
-    ServerVad,
-    SessionConfig,
-    merged,
-    validate_session,
-)
+from realtime.opening import Opening, open_protocol, session_defaults
+from realtime.protocol import ClientSecrets, RandomIds, SessionConfig
+from realtime.replay.recorder import SessionRecorder
+from realtime.replay.tape import manifest_hash, prepare_directory
 from realtime.settings import REPOSITORY, Settings, SpeechSettings
 from realtime.transport import AccessPolicy, CallRoutes, Link, TransportConfig, WebRtcOptions, uvicorn_socket_options
 from realtime.transport.auth import check_place
 from realtime.transport.routes import caller_of
 from realtime.turns.detectors import EndpointDetector, FrameDetector, VoiceDetector, WebRtcVoiceDetector
+from realtime.turns.manifest import MANIFEST
 from tts_bridge import Voice, VoiceSettings, open_voice
 
 log = structlog.get_logger("server")
@@ -57,7 +52,6 @@ log = structlog.get_logger("server")
 PAGE = REPOSITORY / "client_demo" / "page"
 VAD_MODEL = REPOSITORY / "models" / "vad"
 ENDPOINT_MODEL = REPOSITORY / "models" / "endpoint"
-MODEL_NAME = "forethought"
 # Voice activity of all sessions, end-of-turn model, resampling: short jobs that release the interpreter lock.
 EXECUTOR_THREADS = 2
 HEALTH_EVERY_S = 2.0
@@ -105,8 +99,9 @@ class Server:
         self._is_draining = False
         self._group: asyncio.TaskGroup | None = None
         self._services: Services | None = None
-        self._defaults = _defaults(settings)
+        self._defaults = session_defaults(settings)
         self._access = AccessPolicy()
+        self._record_dir = _resolved(settings.server.record_dir)
 
     # --- SessionHost --------------------------------------------------------------------------------
 
@@ -124,25 +119,23 @@ class Server:
 
     async def run(self, link: Link, *, session: dict[str, Any] | None, model: str | None, extensions: bool) -> None:
         """A whole conversation."""
-        assert self._services is not None, "routes open after start"
-        ids = RandomIds()
-        config = self._defaults
-        if session:
-            patch = validate_session({"type": "realtime", **session})
-            config, _ = merged(config, patch, default_voice=config.voice)
+        services = self._services
+        assert services is not None, "routes open after start"
         ready = self.engine.ready
-        protocol = ProtocolSession(
-            session_id=ids.new("sess"),
-            model=config.model,
-            voice=config.voice,
+        opening = Opening(
             transport=link.kind,
-            human_speech=ready.human_speech if ready else "",
-            ids=ids,
-            defaults=config,
+            output_rate_hz=link.output_rate_hz,
+            session=session,
             extensions=extensions,
+            human_speech=ready.human_speech if ready else "",
             expires_at=round(time.time() + self.settings.server.session_minutes * 60),
         )
-        conversation = Conversation(self._services, link, protocol)
+        if self._record_dir is None:
+            protocol = open_protocol(self.settings, opening, RandomIds())
+        else:
+            recorder = SessionRecorder(self.settings, opening, self._record_dir, _detector_hashes())
+            services, link, protocol = recorder.services(services), recorder.link(link), recorder.protocol
+        conversation = Conversation(services, link, protocol)
         self._conversations.add(conversation)
         self.metrics.sessions.set(len(self._conversations))
         self.metrics.sessions_total.labels(link.kind).inc()
@@ -173,6 +166,9 @@ class Server:
     async def serve(self) -> None:
         """Run until SIGINT or SIGTERM. Raises `ForethoughtError` where it cannot start."""
         settings = self.settings.server
+        if self._record_dir is not None:
+            prepare_directory(self._record_dir)
+            log.warning("recording_what_is_said", directory=str(self._record_dir))
         listening = _bind(settings.host, settings.port)
         config = uvicorn.Config(
             self._application(), log_config=None, access_log=False, lifespan="off", server_header=False,
@@ -296,6 +292,7 @@ class Server:
             "human_speech": ready.human_speech if ready else None,
             "sessions": len(self._conversations),
             "max_sessions": self.settings.server.max_sessions,
+            "recording": self._record_dir is not None,
             "engine": {"pid": self.engine.pid, "restarts": self.engine.restarts, "memory_bytes": health.rss_bytes},
             "loop_lag_p99_ms": round(self.metrics.lag_p99_ms, 2),
         }
@@ -355,14 +352,20 @@ def _engine_config(settings: Settings) -> EngineConfig:
         right_context_ms=engine.right_context_ms,
         note_interval_ms=engine.note_interval_ms,
         nice=engine.nice,
+        record_dir=None if (directory := _resolved(settings.server.record_dir)) is None else str(directory),
+        record_mb=settings.server.record_mb,
     )
 
 
-def _defaults(settings: Settings) -> SessionConfig:
-    turns = settings.turns
-    detection = SemanticVad(eagerness=turns.eagerness) if turns.detection == "semantic_vad" else ServerVad()
-    base = SessionConfig(model=MODEL_NAME, voice=settings.speech.voice)
-    return replace(base, turn_detection=detection, effort=settings.thinking.effort)
+def _resolved(directory: Path | None) -> Path | None:
+    return None if directory is None else directory.expanduser().resolve()
+
+
+def _detector_hashes() -> dict[str, str]:
+    return {
+        "voice_detector": manifest_hash(VAD_MODEL / MANIFEST),
+        "endpoint": manifest_hash(ENDPOINT_MODEL / MANIFEST),
+    }
 
 
 def _voice_settings(speech: SpeechSettings) -> VoiceSettings:

@@ -44,6 +44,10 @@ class ServerSettings(_Section):
     drain_s: float = Field(default=10.0, ge=0)
     """How long turns in flight may finish after SIGTERM."""
     session_minutes: float = Field(default=60.0, gt=0)
+    record_dir: Path | None = None
+    """Where sessions are recorded for replay, with everything that is said in them; unset records nothing."""
+    record_mb: int = Field(default=256, ge=1)
+    """A tape's largest size: about an hour of conversation over a WebSocket."""
 
 
 class EngineSettings(_Section):

@@ -47,6 +47,18 @@ class EngineListener(Protocol):
     def engine_back(self) -> None: ...
 
 
+class EngineChannel(Protocol):
+    """The engine, as a session sees it."""
+
+    def listen(self, session: str, listener: EngineListener) -> None: ...
+
+    def forget(self, session: str) -> None: ...
+
+    def send(self, message: m.ToEngine) -> None:
+        """Raises `EngineLost` while no engine is up, `EngineOverloaded` when it stopped reading."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EngineHealth:
     """What the last pong said."""

@@ -18,6 +18,8 @@ class EngineConfig:
     right_context_ms: int | None
     note_interval_ms: int
     nice: int
+    record_dir: str | None = None
+    record_mb: int = 256
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

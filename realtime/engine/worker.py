@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -24,6 +25,10 @@ from realtime.clock import NS_PER_MS, NS_PER_S, MonotonicClock
 from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
 from realtime.errors import ForethoughtError
+
+if TYPE_CHECKING:
+    from realtime.engine.core import EngineCore
+    from realtime.replay.engine import RecordedCore
 
 log = structlog.get_logger("engine")
 
@@ -68,10 +73,15 @@ class Inbox:
 def serve(sock: socket.socket, config: EngineConfig) -> None:
     """Load, warm up, say Ready, and run until the socket ends."""
     from realtime.engine.loader import load_engine  # noqa: PLC0415 - torch loads only in this process, and late
+    from realtime.replay.engine import load_recorded  # noqa: PLC0415 - as above
 
     clock = MonotonicClock()
     started_ns = clock.now_ns()
-    core, ready = load_engine(config, clock)
+    core: EngineCore | RecordedCore
+    if config.record_dir is None:
+        core, ready = load_engine(config, clock)
+    else:
+        core, ready = load_recorded(config, clock, Path(config.record_dir))
     load_ms = round((clock.now_ns() - started_ns) / NS_PER_MS, 1)
     sock.sendall(m.encode(msgspec.structs.replace(ready, load_ms=load_ms)))
     inbox = Inbox(sock)

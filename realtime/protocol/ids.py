@@ -5,6 +5,7 @@ The protocol never asks the system for randomness: an `IdSource` is passed in, s
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from typing import Protocol
 
@@ -25,8 +26,24 @@ class RandomIds:
         return f"{prefix}_{secrets.token_hex(10)}"
 
 
+class SeededIds:
+    """As `RandomIds`, and the same names again from the same seed: for sessions that are recorded.
+
+    A keyed hash of a counter: without the seed (at least 16 random bytes) they cannot be guessed.
+    """
+
+    def __init__(self, seed: bytes) -> None:
+        self._seed = seed
+        self._count = 0
+
+    def new(self, prefix: str) -> str:
+        self._count += 1
+        digest = hashlib.blake2b(self._count.to_bytes(8, "big"), key=self._seed, digest_size=10)
+        return f"{prefix}_{digest.hexdigest()}"
+
+
 class CountedIds:
-    """`item_1`, `item_2`, `event_1` …: the deterministic source for tests and replay."""
+    """`item_1`, `item_2`, `event_1` …: the deterministic source for tests."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}

@@ -1,0 +1,139 @@
+"""Records an engine and replays it over the real weights. Part of the engine process: it brings torch.
+
+One tape holds everything from the first session that opens to the last that closes: sessions share steps, so they
+share the tape. Greedy decoding and the same steps in the same order give the same tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from realtime.clock import Clock
+from realtime.engine import messages as m
+from realtime.engine.config import EngineConfig
+from realtime.engine.core import EngineCore
+from realtime.engine.loader import load_engine
+from realtime.errors import TapeError
+from realtime.replay.recorder import BYTES_PER_MB, RecordedClock
+from realtime.replay.tape import (
+    Ended,
+    Handled,
+    Header,
+    Now,
+    Record,
+    Said,
+    Stepped,
+    TapeWriter,
+    Walk,
+    manifest_hash,
+)
+
+
+def model_hashes(config: EngineConfig) -> dict[str, str]:
+    """The index holds the hashes of all weights."""
+    directory = Path(config.model)
+    return {"model": manifest_hash(directory / "config.json", directory / "model.safetensors.index.json")}
+
+
+def load_recorded(config: EngineConfig, clock: Clock, directory: Path) -> tuple[RecordedCore, m.Ready]:
+    """As `load_engine`, and what is loaded writes tapes to `directory`."""
+    tapes = _Tapes(config, directory)
+    core, ready = load_engine(config, RecordedClock(clock, tapes.write))
+    return RecordedCore(core, tapes), ready
+
+
+class _Tapes:
+    """The tape of now, if any session is open."""
+
+    def __init__(self, config: EngineConfig, directory: Path) -> None:
+        self._config = config
+        self._directory = directory
+        self._tape: TapeWriter | None = None
+
+    def begin(self, session: str) -> None:
+        if self._tape is None:
+            header = Header(side="engine", settings=asdict(self._config), models=model_hashes(self._config))
+            path = self._directory / f"{session}.engine.tape"
+            self._tape = TapeWriter(path, header, self._config.record_mb * BYTES_PER_MB)
+
+    def write(self, record: Record) -> None:
+        if self._tape is not None:
+            self._tape.write(record)
+
+    def end(self) -> None:
+        if self._tape is not None:
+            self._tape.close()
+            self._tape = None
+
+
+class RecordedCore:
+    """An `EngineCore` whose messages and steps are written down."""
+
+    def __init__(self, core: EngineCore, tapes: _Tapes) -> None:
+        self._core = core
+        self._tapes = tapes
+
+    @property
+    def has_work(self) -> bool:
+        return self._core.has_work
+
+    @property
+    def next_deadline_ns(self) -> int | None:
+        return self._core.next_deadline_ns
+
+    def handle(self, message: m.ToEngine) -> list[m.FromEngine]:
+        if isinstance(message, m.Ping):  # asks about the process, and changes nothing
+            return self._core.handle(message)
+        if isinstance(message, m.OpenSession):
+            self._tapes.begin(message.session)
+        self._tapes.write(Handled(message))
+        said = self._said(self._core.handle(message))
+        if not self._core.session_count:
+            self._tapes.end()
+        return said
+
+    def step(self) -> list[m.FromEngine]:
+        self._tapes.write(Stepped())
+        return self._said(self._core.step())
+
+    def _said(self, messages: list[m.FromEngine]) -> list[m.FromEngine]:
+        for message in messages:
+            self._tapes.write(Said(message))
+        return messages
+
+
+class _Clock:
+    """Reads the tape. While the engine loads there is no tape yet, and nobody looks at the time."""
+
+    def __init__(self) -> None:
+        self.walk: Walk | None = None
+
+    def now_ns(self) -> int:
+        return 0 if self.walk is None else self.walk.read(Now).ns
+
+
+def play_engine(header: Header, records: Iterable[Record]) -> Walk:
+    """Replay a whole engine tape. Raises `Difference`, and `TapeError` for a damaged tape or one of other weights."""
+    config = replace(EngineConfig(**header.settings), record_dir=None)
+    if header.models != model_hashes(config):
+        raise TapeError(f"the tape was made with other weights than those of {config.model}; replay it with those")
+    clock = _Clock()
+    core, _ = load_engine(config, clock)
+    walk = clock.walk = Walk(records)
+    while (record := walk.next) is not None:
+        match record:
+            case Handled():
+                said = core.handle(walk.read(Handled).message)
+            case Stepped():
+                walk.read(Stepped)
+                said = core.step()
+            case Ended():
+                walk.read(Ended)
+                break
+            case _:
+                raise walk.differ("nothing")
+        for message in said:
+            walk.meet(Said(message))
+    return walk
