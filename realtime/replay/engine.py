@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 
 from realtime.clock import Clock
@@ -55,7 +56,8 @@ class _Tapes:
     def begin(self, session: str) -> None:
         if self._tape is None:
             header = Header(side="engine", settings=asdict(self._config), models=model_hashes(self._config))
-            path = self._directory / f"{session}.engine.tape"
+            engines = (self._directory / f"{session}.{number}.engine.tape" for number in count(1))
+            path = next(path for path in engines if not path.exists())  # the session may have lost an engine before
             self._tape = TapeWriter(path, header, self._config.record_mb * BYTES_PER_MB)
 
     def write(self, record: Record) -> None:

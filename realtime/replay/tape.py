@@ -10,6 +10,7 @@ be the next record, so the first difference is found where it happens.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import zlib
@@ -37,6 +38,9 @@ BATCH_BYTES = 4 * 1024
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 # Longer text and audio of what we sent is kept as its hash: enough to tell whether it is the same.
 WHOLE_BYTES = 512
+
+# A tape never replaces another file, and is never written through a link.
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 R = TypeVar("R", bound="Record")
 
@@ -206,42 +210,47 @@ class TapeWriter:
     def __init__(self, path: Path, header: Header, limit_bytes: int) -> None:
         self._path = path
         self._limit_bytes = limit_bytes
-        self._taken_bytes = self._written_bytes = 0
+        self.taken_bytes = self._written_bytes = 0
         self._batch: list[bytes] = []
         self._batch_bytes = 0
         self._descriptor: int | None = None
-        self._is_over = False
+        self.is_over = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tape")
-        self._thread.submit(self._open)
+        self._last = self._thread.submit(self._open)
         self._take(MAGIC + b"%d\n" % FORMAT)
         self._take(framed(header))
 
     def write(self, record: Record) -> None:
         """Never raises, never waits."""
-        if self._is_over:
+        if self.is_over:
             return
         frame = framed(record)
-        if self._taken_bytes + len(frame) > self._limit_bytes:
+        if self.taken_bytes + len(frame) > self._limit_bytes:
             self.close(f"the tape may hold {self._limit_bytes} bytes")
-        elif self._taken_bytes - self._written_bytes > MAX_WAITING_BYTES:
+        elif self.taken_bytes - self._written_bytes > MAX_WAITING_BYTES:
             self.close("the disk does not keep up")
         else:
             self._take(frame)
 
     def close(self, reason: str = "") -> None:
         """No more records; what is waiting is still written."""
-        if self._is_over:
+        if self.is_over:
             return
         if reason:
             log.warning("recording_stopped", tape=self._path.name, reason=reason)
         self._take(framed(Ended(reason)))
-        self._is_over = True
+        self.is_over = True
         self._send()
-        self._thread.submit(self._close)
+        self._last = self._thread.submit(self._close)
         self._thread.shutdown(wait=False)
 
+    @property
+    def is_writing(self) -> bool:
+        """Something that was taken is not on the disk yet."""
+        return not self._last.done()
+
     def _take(self, piece: bytes) -> None:
-        self._taken_bytes += len(piece)
+        self.taken_bytes += len(piece)
         self._batch.append(piece)
         self._batch_bytes += len(piece)
         if self._batch_bytes >= BATCH_BYTES:
@@ -249,13 +258,13 @@ class TapeWriter:
 
     def _send(self) -> None:
         piece, self._batch, self._batch_bytes = b"".join(self._batch), [], 0
-        self._thread.submit(self._write, piece)
+        self._last = self._thread.submit(self._write, piece)
 
     # --- in the thread ------------------------------------------------------------------------------
 
     def _open(self) -> None:
         try:
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._descriptor = os.open(self._path, NEW_FILE, 0o600)
         except OSError as error:
             self._fail(error)
 
@@ -269,7 +278,8 @@ class TapeWriter:
                 self._written_bytes += done
                 piece = piece[done:]
         except OSError as error:
-            os.ftruncate(descriptor, begin)  # a tape ends with a whole record
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, begin)  # a tape ends with a whole record
             self._close()
             self._fail(error)
 
@@ -279,7 +289,7 @@ class TapeWriter:
             self._descriptor = None
 
     def _fail(self, error: OSError) -> None:
-        self._is_over = True
+        self.is_over = True
         log.error("recording_failed", tape=self._path.name, reason=error.strerror)
 
 
