@@ -72,7 +72,7 @@ def tape(tmp_path: Path) -> Path:
     return tmp_path / "a.tape"
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=st.lists(RECORDS, max_size=20))
 def test_what_is_written_is_read(records: list[t.Record], tape: Path) -> None:
     tape.unlink(missing_ok=True)
@@ -95,7 +95,7 @@ def test_a_directory_that_cannot_be_is_refused_before_anybody_talks(tape: Path) 
         t.prepare_directory(tape / "tapes")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_is_a_typed_error(data: st.DataObject, tape: Path) -> None:
     tape.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ def test_damage_is_a_typed_error(data: st.DataObject, tape: Path) -> None:
         read(tape)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kept=st.floats(0, 0.999))
 def test_a_tape_that_is_cut_off_is_an_error_or_ends_without_its_mark(kept: float, tape: Path) -> None:
     tape.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.errors import TapeError
@@ -100,6 +100,7 @@ CALLS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(policy=st.sampled_from(POLICIES), calls=st.lists(CALLS, max_size=150))
 def test_any_stream_replays_to_the_same_decisions(policy: TurnPolicy, calls: list[tuple[Any, ...]]) -> None:
     told: list[Judged] = []
