@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tts_bridge import Heard, Playout, PlayoutFrame, PlayoutFull
 from tts_bridge.levels import AUDIBLE, samples_of
-from tts_bridge.playout import FADE_MS, MAX_ANSWERS, NOTHING_HEARD, word_ends
+from tts_bridge.playout import FADE_MS, MAX_ANSWERS, NOTHING_HEARD
+from tts_bridge.word_times import word_ends
 
 RATE_HZ = 8_000
 FRAME = RATE_HZ // 50
@@ -33,7 +34,9 @@ class Model:
         self.finished = False
         self.samples: list[int] = []
         self.text = ""
-        self.left = 0
+        self.left = 0  # samples heard, those before a pause that were said again counted twice
+        self.at = 0  # the next sample to be heard
+        self.starts: list[int] = [0]  # where words begin
 
 
 class PlayoutMachine(RuleBasedStateMachine):
@@ -50,6 +53,9 @@ class PlayoutMachine(RuleBasedStateMachine):
         self.level = 1_000
         self.levels: dict[tuple[int, int], int] = {}
         self.heard = NOTHING_HEARD
+        self.paused = False
+        self.is_mute = False  # paused, and the fade has left
+        self.rising = False
 
     def key(self, data: st.DataObject) -> tuple[int, int]:
         return data.draw(st.sampled_from([*self.open, *self.gone[-4:], (99, 99)]))
@@ -81,6 +87,8 @@ class PlayoutMachine(RuleBasedStateMachine):
         accepted = self.playout.enqueue(*key, text, pcm)
         assert accepted == (model is not None and not model.finished)
         if accepted and model:
+            begin = len(model.samples)
+            model.starts += [begin, *(begin + at for _, at in word_ends(text, pcm))]
             model.samples += pcm.tolist()
             model.text += text
 
@@ -106,9 +114,9 @@ class PlayoutMachine(RuleBasedStateMachine):
         if key in self.order:
             self.order.remove(key)
         self.gone.append(key)
-        if model.left:
+        if model.left and not self.is_mute:
             self.fading = key
-            model.left += min(FADE, len(model.samples) - model.left)
+            model.left += min(FADE, len(model.samples) - model.at)
 
     @rule(data=st.data(), all_attempts=st.booleans())
     def drop(self, data: st.DataObject, all_attempts: bool) -> None:
@@ -122,13 +130,16 @@ class PlayoutMachine(RuleBasedStateMachine):
     def flush(self) -> None:
         front = self.order[0] if self.order else None
         heard = self.playout.flush()
+        is_mute, self.is_mute, self.paused = self.is_mute, False, False
         if front is None:
             assert heard == NOTHING_HEARD
             return
+        self.is_mute = is_mute
         model = self.open[front]
         last_turn = max(turn for turn, _ in self.order)
         for key in [key for key, each in self.open.items() if not each.held or key[0] <= last_turn]:
             self.take_back(key)
+        self.is_mute = False
         assert (heard.turn, heard.attempt) == front
         assert heard.samples == model.left
         assert model.text.startswith(heard.text)
@@ -138,6 +149,35 @@ class PlayoutMachine(RuleBasedStateMachine):
         # A gain of 1 keeps the levels of the samples, which name their answer.
         self.playout.duck(1.0)
         self.playout.unduck()
+
+    @rule()
+    def pause(self) -> None:
+        self.playout.pause()
+        self.paused = True
+
+    @rule()
+    def resume(self) -> None:
+        self.playout.resume()
+        if self.is_mute and self.order:
+            model = self.open[self.order[0]]
+            model.at = max(start for start in model.starts if start <= model.at)
+            self.rising = model.left > 0
+        self.paused = self.is_mute = False
+
+    def pop_paused(self, frame: PlayoutFrame) -> None:
+        key = self.order[0] if self.order else None
+        model = self.open[key] if key else None
+        fades = not self.is_mute and model is not None and model.left and model.at < len(model.samples)
+        self.is_mute = True
+        if not fades or model is None or key is None:
+            assert frame.turn is None and not frame.pcm.any()
+            return
+        assert (frame.turn, frame.attempt, frame.first) == (*key, False)
+        assert not frame.pcm[FADE - 1 :].any()
+        step = min(FADE, len(model.samples) - model.at)
+        model.at += step
+        model.left += step
+        self.ended(key, model, frame)
 
     @rule(frames=st.integers(1, 6))
     def pop(self, frames: int) -> None:
@@ -153,21 +193,28 @@ class PlayoutMachine(RuleBasedStateMachine):
             assert not frame.pcm[FADE:].any()
             self.fading = None
             return
+        if self.paused:
+            self.pop_paused(frame)
+            return
         key = self.order[0] if self.order else None
         if key is None:
             assert frame.turn is None and not frame.pcm.any()
             return
         model = self.open[key]
-        expected = model.samples[model.left : model.left + FRAME]
-        assert frame.pcm.tolist() == expected + [0] * (FRAME - len(expected))
+        expected = model.samples[model.at : model.at + FRAME]
+        soft = FADE if self.rising else 0
+        assert frame.pcm.tolist()[soft:] == (expected + [0] * (FRAME - len(expected)))[soft:]
         assert frame.first == (bool(expected) and model.left == 0)
+        self.rising = self.rising and not expected
+        model.at += len(expected)
         model.left += len(expected)
-        assert frame.last == (model.finished and model.left == len(model.samples))
         assert frame.turn == (key[0] if expected or frame.last else None)
+        self.ended(key, model, frame)
+
+    def ended(self, key: tuple[int, int], model: Model, frame: PlayoutFrame) -> None:
+        assert frame.last == (model.finished and model.at == len(model.samples))
         if frame.last:
-            assert self.playout.heard() == Heard(
-                *key, model.text, len(model.samples), len(model.text.split()), complete=True
-            )
+            assert self.playout.heard() == Heard(*key, model.text, model.left, len(model.text.split()), complete=True)
             del self.open[key]
             self.order.remove(key)
             self.gone.append(key)
@@ -182,7 +229,7 @@ class PlayoutMachine(RuleBasedStateMachine):
     @invariant()
     def held_and_queued_add_up(self) -> None:
         def waiting_ms(keys: list[tuple[int, int]]) -> float:
-            return 1000 * sum(len(self.open[key].samples) - self.open[key].left for key in keys) / RATE_HZ
+            return 1000 * sum(len(self.open[key].samples) - self.open[key].at for key in keys) / RATE_HZ
 
         assert self.playout.queued_ms == pytest.approx(waiting_ms(self.order))
         assert self.playout.held_ms == pytest.approx(waiting_ms([key for key in self.open if key not in self.order]))
@@ -272,6 +319,53 @@ def test_ducking_moves_smoothly_and_comes_back() -> None:
     assert set(low) == {600}
     assert rise[0] == 600 and set(full) == {3_000}
     assert playout.heard().samples == 6 * 480
+
+
+def test_a_pause_fades_keeps_the_place_and_goes_on_with_the_word_it_cut() -> None:
+    playout = speaking("one two three four", 1.0)
+    played(playout, 15)
+    playout.pause()
+    fade, *silence = played(playout, 10)
+    fade_samples = samples_of(FADE_MS, 24_000)
+    assert fade.turn == 1 and not fade.pcm[fade_samples:].any()
+    assert not any(frame.pcm.any() or frame.voiced for frame in silence) and playout.starved_frames == 0
+    assert (playout.heard().text, playout.heard().samples) == ("one", 15 * 480 + fade_samples)
+    left_ms = playout.queued_ms
+    playout.resume()
+    begins = word_ends("one two three four", tone(24_000))[0][1]
+    assert playout.queued_ms == pytest.approx(1000 - begins / 24) and playout.queued_ms > left_ms
+    first, second = played(playout, 2)
+    assert first.pcm[0] < 100 and set(second.pcm) == {3_000}
+    assert playout.heard().samples == 17 * 480 + fade_samples
+
+
+def test_an_answer_cut_off_in_a_pause_was_heard_up_to_the_pause() -> None:
+    playout = speaking()
+    played(playout, 20)
+    playout.pause()
+    played(playout, 5)
+    before = playout.heard()
+    assert playout.flush() == before
+    assert not playout.pop().pcm.any() and not playout.is_paused
+
+
+def test_a_pause_taken_back_before_it_was_heard_changes_nothing() -> None:
+    playout = speaking()
+    played(playout, 5)
+    playout.pause()
+    playout.resume()
+    assert set(playout.pop().pcm) == {3_000} and playout.heard().samples == 6 * 480
+
+
+def test_an_answer_released_in_a_pause_waits_for_its_end() -> None:
+    playout = Playout(24_000)
+    playout.open(1, 1, held=True)
+    playout.enqueue(1, 1, "x", tone(960))
+    playout.pause()
+    playout.release(1, 1)
+    assert playout.pop().turn is None
+    playout.resume()
+    assert playout.pop().first
 
 
 def test_the_next_answer_is_not_ducked() -> None:

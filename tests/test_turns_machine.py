@@ -76,12 +76,41 @@ def test_one_voiced_frame_starts_nothing() -> None:
     assert decisions + stream.silence(2_000) == []
 
 
-def test_the_tentative_end_comes_at_160_ms_with_a_question_about_the_audio_so_far() -> None:
+def test_the_tentative_end_comes_at_64_ms_and_at_160_ms_a_question_about_the_audio_so_far() -> None:
     stream, _ = spoken()
-    assert stream.silence(128) == []
-    tentative, question = stream.silence(32)
-    assert tentative == TentativeEnd(1, 1, speech_end_sample=1600 * 16, at_sample=1760 * 16, silence_ms=160)
+    assert stream.silence(32) == []
+    (tentative,) = stream.silence(32)
+    assert tentative == TentativeEnd(1, 1, speech_end_sample=1600 * 16, at_sample=1664 * 16, silence_ms=64)
+    assert stream.silence(64) == []
+    (question,) = stream.silence(32)
     assert question == AskEndpoint(1, 1, from_sample=340 * 16, to_sample=1760 * 16)
+    assert of(AskEndpoint, stream.silence(320)) == [], "it is asked once"
+
+
+def test_a_silent_frame_ends_speech_though_the_voice_detector_lingers() -> None:
+    stream, _ = spoken()
+    lingering = stream.push(64, 0.95, QUIET_DBFS)
+    assert lingering == [TentativeEnd(1, 1, speech_end_sample=1600 * 16, at_sample=1664 * 16, silence_ms=64)]
+    assert of(Revoked, stream.push(320, 0.95, QUIET_DBFS)) == [], "nor does it resume on the detector's memory"
+
+
+def test_in_noise_the_voice_detector_alone_says_when_speech_ends() -> None:
+    stream = Stream(TurnPolicy.semantic_vad())
+    stream.push(640, 0.02, LOUD_DBFS - 20)
+    stream.voice(960)
+    assert stream.push(320, 0.95, LOUD_DBFS - 20) == []
+    (tentative,) = stream.push(64, 0.02, LOUD_DBFS - 20)
+    assert isinstance(tentative, TentativeEnd) and ms(tentative.speech_end_sample) == 1_920
+
+
+def test_the_end_of_speech_is_known_to_a_part_of_a_frame() -> None:
+    stream, _ = spoken()
+    half = VoiceFrame(stream.at_sample, FRAME, 0.95, LOUD_DBFS - 3, (LOUD_DBFS, LOUD_DBFS, QUIET_DBFS, QUIET_DBFS))
+    assert stream.machine.push(half) == []
+    stream.at_sample += FRAME
+    (tentative,) = stream.silence(64)
+    assert isinstance(tentative, TentativeEnd)
+    assert (ms(tentative.speech_end_sample), tentative.silence_ms) == (1_616, 80)
 
 
 def test_the_question_covers_no_more_than_8_s() -> None:
@@ -133,7 +162,7 @@ def test_voice_that_returns_revokes_and_the_next_silence_is_a_new_attempt() -> N
     assert stream.machine.endpoint_vote(1, 1, 0.9) == []
     assert stream.voice(32) == []
     assert stream.voice(32) == [Revoked(1, 1, (1600 + 256 + 64) * 16)]
-    tentative, question = stream.silence(160)
+    tentative, question, *_ = stream.silence(160)
     assert isinstance(tentative, TentativeEnd) and (tentative.turn, tentative.attempt) == (1, 2)
     assert isinstance(question, AskEndpoint) and question.attempt == 2
     assert stream.machine.endpoint_vote(1, 1, 1.0) == [], "a vote on a revoked attempt is stale"
@@ -309,6 +338,7 @@ class AnyConversation(RuleBasedStateMachine):
         self.taken_until = 0
         self.last_at = 0
         self.asked: list[tuple[int, int]] = [(1, 1)]
+        self.questions: set[tuple[int, int]] = set()
 
     @staticmethod
     def policy(name: str) -> TurnPolicy:
@@ -382,7 +412,9 @@ class AnyConversation(RuleBasedStateMachine):
     def on_AskEndpoint(self, question: AskEndpoint) -> None:
         assert self.tentative is not None and self.open is not None
         assert (question.turn, question.attempt) == (self.tentative.turn, self.tentative.attempt)
-        assert self.open.from_sample <= question.from_sample < question.to_sample == self.tentative.at_sample
+        assert (question.turn, question.attempt) not in self.questions, "once an attempt"
+        self.questions.add((question.turn, question.attempt))
+        assert self.open.from_sample <= question.from_sample < question.to_sample == self.machine.position
         assert question.to_sample - question.from_sample <= 8 * 16_000
 
     def on_Revoked(self, revoked: Revoked) -> None:

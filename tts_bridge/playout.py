@@ -10,7 +10,6 @@ dropped to make room: what does not fit raises PlayoutFull, and the caller waits
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,14 +17,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tts_bridge.errors import PlayoutFull
-from tts_bridge.levels import AUDIBLE, Samples, fade_out, samples_of, voiced_span
+from tts_bridge.levels import AUDIBLE, Samples, fade_out, samples_of
+from tts_bridge.word_times import word_ends
 
 FRAME_MS = 20
 FADE_MS = 4
 MAX_ANSWERS = 8
 DUCKED_GAIN = 0.2  # −14 dB: clearly behind the person who just made a sound, still followable
-
-_WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +81,7 @@ class PlayoutSnapshot:
     gain: float
     target_gain: float
     fading: bool
+    paused: bool
     frames: int
     starved_frames: int
 
@@ -100,6 +99,10 @@ class _Clip:
         """The text heard so far, and how many words that is."""
         count = sum(1 for _, at_sample in self.word_ends if at_sample <= self.played)
         return (self.text[: self.word_ends[count - 1][0]] if count else ""), count
+
+    def rewind(self) -> None:
+        """Back to where the word began that has been heard in part."""
+        self.played = max((at_sample for _, at_sample in self.word_ends if at_sample <= self.played), default=0)
 
 
 @dataclass(slots=True)
@@ -163,6 +166,9 @@ class Playout:
         self._fading: tuple[_Answer, Samples] | None = None
         self._last_heard = NOTHING_HEARD
         self._gain = self._target_gain = 1.0
+        self._paused = False
+        self._pause_fades = False  # paused, and the fade has not left yet
+        self._rising = False  # the next frame of speech begins softly
         self._frames = 0
 
     # --- what comes in ---------------------------------------------------------------------------------------
@@ -217,7 +223,7 @@ class Playout:
         for key in keys:
             released = self._released.pop(key, None)
             self._held.pop(key, None)
-            if released is not None and released.started:
+            if released is not None and released.started and not self._is_mute:
                 self._cut(released)
         return bool(keys)
 
@@ -226,16 +232,34 @@ class Playout:
 
         Discards every released answer, and held ones of the same or an older turn. Returns what was heard of the
         answer that was playing (the fade is counted) or would have been next; NOTHING_HEARD when there was none.
+        A paused answer is silent already: nothing more of it is heard. No pause outlives a flush.
         """
         front = next(iter(self._released.values()), None)
+        is_mute, self._paused, self._pause_fades = self._is_mute, False, False
         if front is None:
             return NOTHING_HEARD
         last_turn = max(turn for turn, _ in self._released)
         self._released.clear()
         self._held = {key: answer for key, answer in self._held.items() if answer.turn > last_turn}
-        if front.started:
+        if front.started and not is_mute:
             self._cut(front)
         return front.heard()
+
+    def pause(self) -> None:
+        """Fall silent within the next frame (a 4 ms fade) and keep the place: somebody may be interrupting."""
+        if not self._paused:
+            self._paused = self._pause_fades = True
+
+    def resume(self) -> None:
+        """Go on, from the beginning of the word that the pause cut. Its samples count as heard a second time."""
+        if self._is_mute and (front := next(iter(self._released.values()), None)) is not None and front.clips:
+            front.clips[0].rewind()
+            self._rising = front.started
+        self._paused = self._pause_fades = False
+
+    @property
+    def is_paused(self) -> bool:
+        return self._paused
 
     def duck(self, gain: float = DUCKED_GAIN) -> None:
         """Play on more quietly, reached within one frame: somebody made a sound that may be an interruption."""
@@ -255,9 +279,10 @@ class Playout:
             self._fading = None
             return self._frame(answer, tail, first=False, last=True)
         answer_or_none = next(iter(self._released.values()), None)
+        if self._paused:
+            return self._pausing(answer_or_none)
         if answer_or_none is None:
-            self._gain = self._target_gain
-            return PlayoutFrame(np.zeros(self.frame_samples, np.int16), None, None, False, False, False)
+            return self._silence()
         answer = answer_or_none
         samples = answer.take(self.frame_samples)
         first = bool(len(samples)) and not answer.started
@@ -269,8 +294,7 @@ class Playout:
             del self._released[answer.turn, answer.attempt]
         elif not len(samples):
             self.starved_frames += answer.started
-            self._gain = self._target_gain
-            return PlayoutFrame(np.zeros(self.frame_samples, np.int16), None, None, False, False, False)
+            return self._silence()
         return self._frame(answer, self._levelled(samples), first=first, last=last)
 
     def heard(self) -> Heard:
@@ -298,7 +322,7 @@ class Playout:
         )
         fading = self._fading is not None
         return PlayoutSnapshot(
-            answers, self._newest, self._gain, self._target_gain, fading, self._frames, self.starved_frames
+            answers, self._newest, self._gain, self._target_gain, fading, self._paused, self._frames, self.starved_frames
         )
 
     # --- inside ----------------------------------------------------------------------------------------------
@@ -313,16 +337,45 @@ class Playout:
     def _ms(self, samples: int) -> float:
         return 1000 * samples / self.sample_rate_hz
 
+    @property
+    def _is_mute(self) -> bool:
+        """Paused, and the fade has left."""
+        return self._paused and not self._pause_fades
+
     def _cut(self, answer: _Answer) -> None:
         """Let the answer's next few milliseconds fade out in the next frame, and count them as heard."""
-        tail = answer.take(self._fade_samples)
-        faded = self._levelled(tail).astype(np.float32) * fade_out(len(tail))
-        self._fading = (answer, faded.astype(np.int16))
-        self._last_heard = answer.heard()
+        self._fading = (answer, self._faded(answer))
         self._gain = self._target_gain = 1.0
+
+    def _faded(self, answer: _Answer) -> Samples:
+        """The answer's next few milliseconds, falling to nothing; they count as heard."""
+        tail = answer.take(self._fade_samples)
+        self._last_heard = answer.heard()
+        faded: Samples = (self._levelled(tail).astype(np.float32) * fade_out(len(tail))).astype(np.int16)
+        return faded
+
+    def _pausing(self, front: _Answer | None) -> PlayoutFrame:
+        """The fade into a pause, then silence."""
+        fades, self._pause_fades = self._pause_fades, False
+        if not fades or front is None or not front.started or not front.queued:
+            return self._silence()
+        faded = self._faded(front)
+        last = front.finished and not front.clips
+        if last:
+            del self._released[front.turn, front.attempt]
+        return self._frame(front, faded, first=False, last=last)
+
+    def _silence(self) -> PlayoutFrame:
+        self._gain = self._target_gain
+        return PlayoutFrame(np.zeros(self.frame_samples, np.int16), None, None, False, False, False)
 
     def _levelled(self, samples: Samples) -> Samples:
         """The samples at the present gain, moving to the target within this frame so that the step is not heard."""
+        if self._rising:
+            self._rising = False
+            rise = min(len(samples), self._fade_samples)
+            samples = samples.copy()
+            samples[:rise] = (samples[:rise].astype(np.float32) * fade_out(rise)[::-1]).astype(np.int16)
         if self._gain == self._target_gain == 1.0:
             return samples
         ramp = np.linspace(self._gain, self._target_gain, self.frame_samples, dtype=np.float32)[: len(samples)]
@@ -335,34 +388,3 @@ class Playout:
         pcm[: len(samples)] = samples
         voiced = bool(np.any((pcm >= AUDIBLE) | (pcm <= -AUDIBLE)))
         return PlayoutFrame(pcm, answer.turn, answer.attempt, first, last, voiced)
-
-
-def word_ends(text: str, pcm: Samples) -> list[tuple[int, int]]:
-    """For each word of `text`: (its end in the text, the sample of `pcm` by which it has been spoken).
-
-    Speech inside a clause is taken to run at an even pace of spoken characters over the clause's voiced span.
-    """
-    matches = list(_WORD.finditer(text))
-    start, end = voiced_span(pcm)
-    total = sum(_spoken_length(match.group()) for match in matches)
-    ends, so_far = [], 0.0
-    for match in matches:
-        so_far += _spoken_length(match.group())
-        at_sample = start + round((end - start) * so_far / total) if total else end
-        ends.append((match.end(), at_sample))
-    return ends
-
-
-def _spoken_length(word: str) -> float:
-    """About how many letters are pronounced: "1999" is said in eighteen, "%" in seven, a full stop is a pause."""
-    length = 0.0
-    for char in word:
-        if char.isdigit():
-            length += 4.5
-        elif char.isalpha():
-            length += 1.0
-        elif char in "$€£¥₹%°&@=+×÷":
-            length += 6.0
-        elif char in ",.;:!?…—":
-            length += 1.5
-    return length

@@ -5,7 +5,7 @@ decisions, or how a vote was made. One enum, one table; `_move` is the only plac
 `diagram` draws the table for docs/turns.md.
 
 Order of decisions for one turn, always:  TurnStarted (TentativeEnd Revoked)* (TentativeEnd Committed | Discarded),
-where an AskEndpoint may follow a TentativeEnd, and Discarded may also follow a TentativeEnd. Never two open turns.
+where one AskEndpoint may follow a TentativeEnd later, and Discarded may also follow a TentativeEnd. Never two open turns.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from realtime.turns.decisions import (
     SAMPLES_PER_MS,
+    SILENCE_DBFS,
     AskEndpoint,
     Committed,
     Decision,
@@ -29,6 +30,8 @@ from realtime.turns.policy import ENDPOINT_VOTE, MIND_VOTE, CommitReason, TurnPo
 
 # The end-of-turn model looks at no more than this.
 ENDPOINT_WINDOW_MS = 8_000
+# Behind a sound too short for a turn this much silence says that it was alone; stops inside words are shorter.
+DISCARD_SILENCE_MS = 160
 
 
 class State(StrEnum):
@@ -44,6 +47,7 @@ class Trigger(StrEnum):
     TURN_ENDED = "turn ended"
     WAS_TOO_SHORT = "was too short"
     CLEARED = "cleared"
+    STAYED_SILENT = "stayed silent"
 
 
 class Transition(NamedTuple):
@@ -55,9 +59,10 @@ class Transition(NamedTuple):
 
 TRANSITIONS = (
     Transition(State.IDLE, Trigger.SPEECH_BEGAN, State.SPEAKING, "TurnStarted"),
-    Transition(State.SPEAKING, Trigger.FELL_SILENT, State.TENTATIVE, "TentativeEnd, AskEndpoint"),
+    Transition(State.SPEAKING, Trigger.FELL_SILENT, State.TENTATIVE, "TentativeEnd"),
     Transition(State.SPEAKING, Trigger.WAS_TOO_SHORT, State.IDLE, "Discarded"),
     Transition(State.SPEAKING, Trigger.CLEARED, State.IDLE, "Discarded"),
+    Transition(State.TENTATIVE, Trigger.STAYED_SILENT, State.TENTATIVE, "AskEndpoint"),
     Transition(State.TENTATIVE, Trigger.SPEECH_RESUMED, State.SPEAKING, "Revoked"),
     Transition(State.TENTATIVE, Trigger.TURN_ENDED, State.IDLE, "Committed"),
     Transition(State.TENTATIVE, Trigger.CLEARED, State.IDLE, "Discarded"),
@@ -84,7 +89,9 @@ class TurnMachine:
         self._turn = 0
         self._attempt = 0
         self._from_sample = 0
-        self._voice_end = 0  # end of the last voiced frame of the open turn
+        self._voice_end = 0  # end of the last voice of the open turn
+        self._speech_dbfs = SILENCE_DBFS  # its loudest voiced frame
+        self._is_endpoint_asked = False
         self._voiced_samples = 0  # voice in the open turn
         self._run_start: int | None = None  # voiced frames in a row that have not yet changed the state
         self._run_samples = 0
@@ -178,13 +185,15 @@ class TurnMachine:
         needed_ms = policy.barge_in_start_ms if self._agent_speaks else policy.start_ms
         if self._run_start is None or self._run_samples < needed_ms * SAMPLES_PER_MS:
             return []
-        self._voice_end = self._position
+        self._speech_dbfs = SILENCE_DBFS
+        self._hear_voice(frame)
         return [self._begin(self._run_start)]
 
     def _push_speaking(self, frame: VoiceFrame) -> list[Decision]:
         if frame.voice_p >= self._policy.end_threshold:
             self._voiced_samples += frame.samples
-            self._voice_end = self._position
+            if self._voice_p(frame) > 0.0:
+                self._hear_voice(frame)
         if not self._policy.ends_turns_itself:
             return []
         if self._is_full():
@@ -192,6 +201,8 @@ class TurnMachine:
         if self._silence_samples < self._policy.tentative_silence_ms * SAMPLES_PER_MS or self._silence_samples == 0:
             return []
         if self._attempt == 0 and self._voiced_samples < self._policy.min_speech_ms * SAMPLES_PER_MS:
+            if self._silence_samples < DISCARD_SILENCE_MS * SAMPLES_PER_MS:
+                return []
             # Its audio stays untaken: it may be the first sound of what follows.
             self._move(Trigger.WAS_TOO_SHORT)
             return [Discarded(self._turn, "too_short")]
@@ -202,10 +213,10 @@ class TurnMachine:
         if self._run_samples >= self._policy.resume_ms * SAMPLES_PER_MS and self._run_start is not None:
             self._move(Trigger.SPEECH_RESUMED)
             self._voiced_samples += self._run_samples
-            self._voice_end = self._position
+            self._hear_voice(frame)
             self._drop_run()
             return [Revoked(self._turn, self._attempt, self._position)]
-        return self._end_if_due()
+        return self._ask_endpoint_if_due() or self._end_if_due()
 
     # --- steps ----------------------------------------------------------------------------------------
 
@@ -213,11 +224,26 @@ class TurnMachine:
         """The only place that changes the state."""
         self._state = _TARGETS[self._state, trigger]
 
+    def _voice_p(self, frame: VoiceFrame) -> float:
+        """How likely the frame is voice. In an open turn the room's own level is none, whatever the detector's memory."""
+        if self._state is not State.IDLE and self._onset.is_quiet(frame.level_dbfs, self._speech_dbfs):
+            return 0.0
+        return frame.voice_p
+
+    def _hear_voice(self, frame: VoiceFrame) -> None:
+        """The turn's voice reaches to the last part of this voiced frame that is not the room's."""
+        self._speech_dbfs = max(self._speech_dbfs, frame.level_dbfs)
+        self._voice_end = self._position
+        for level_dbfs in reversed(frame.blocks_dbfs):
+            if not self._onset.is_quiet(level_dbfs, self._speech_dbfs):
+                break
+            self._voice_end -= frame.samples // len(frame.blocks_dbfs)
+
     def _follow_run(self, frame: VoiceFrame, threshold: float) -> None:
         """Extend or break the run of voiced frames; once begun it lives on at the lower threshold."""
         if self._run_start is not None:
             threshold = min(threshold, self._policy.end_threshold)
-        if frame.voice_p < threshold:
+        if self._voice_p(frame) < threshold:
             self._drop_run()
             return
         if self._run_start is None:
@@ -264,20 +290,28 @@ class TurnMachine:
         self._move(Trigger.FELL_SILENT)
         self._attempt += 1
         self._votes = {}
+        self._is_endpoint_asked = False
         self._drop_run()
         silence_ms = self._silence_samples // SAMPLES_PER_MS
-        tentative = TentativeEnd(self._turn, self._attempt, self._voice_end, self._position, silence_ms)
-        if not self._policy.asks_endpoint:
-            return [tentative]
+        return [TentativeEnd(self._turn, self._attempt, self._voice_end, self._position, silence_ms)]
+
+    def _ask_endpoint_if_due(self) -> list[Decision]:
+        """The end-of-turn model is asked once an attempt, and only if nothing else has ended the turn by then."""
+        due = self._silence_samples >= self._policy.endpoint_silence_ms * SAMPLES_PER_MS
+        if self._is_endpoint_asked or not self._policy.asks_endpoint or not due or self._run_start is not None:
+            return []
+        if ended := self._end_if_due():
+            return ended
+        self._is_endpoint_asked = True
+        self._move(Trigger.STAYED_SILENT)
         window_start = max(self._from_sample, self._position - ENDPOINT_WINDOW_MS * SAMPLES_PER_MS)
-        return [tentative, AskEndpoint(self._turn, self._attempt, window_start, self._position)]
+        return [AskEndpoint(self._turn, self._attempt, window_start, self._position)]
 
     def _end(self, reason: CommitReason) -> list[Decision]:
         """End the open turn now; a turn that was not yet silent gets its tentative end first."""
         decisions: list[Decision] = []
         if self._state is State.SPEAKING:
-            # Nobody waits for a vote on a turn that is over.
-            decisions = [d for d in self._fall_silent() if isinstance(d, TentativeEnd)]
+            decisions = self._fall_silent()
         self._move(Trigger.TURN_ENDED)
         decisions.append(
             Committed(self._turn, self._attempt, self._voice_end, self._position, str(reason), dict(self._votes))

@@ -19,6 +19,10 @@ FLOOR_WINDOW_MS = 3_000
 QUIETEST_FLOOR_DBFS = -60.0
 # White noise varies by 1 dB between 32 ms frames, room noise by 3-6 dB; a soft beep stands out by 20 dB and more.
 MARGIN_DB = 12.0
+# A pause is the room's own level, give or take what room noise varies by between two frames.
+QUIET_ABOVE_FLOOR_DB = 8.0
+# The softest sounds inside words (stops, the end of an "f") lie about 30 dB below the loudest vowels.
+QUIET_BELOW_SPEECH_DB = 30.0
 # Beeps, claps and knocks come less than a second apart; so does the voice that asks about them.
 CLUSTER_GAP_MS = 1_000
 # The attack of the first sound, and a little of the quiet before it for the encoder to compare with.
@@ -52,6 +56,15 @@ class Onset:
     def floor_dbfs(self) -> float:
         """Level of the background."""
         return max(QUIETEST_FLOOR_DBFS, min((level for _, level in self._levels), default=QUIETEST_FLOOR_DBFS))
+
+    def is_quiet(self, level_dbfs: float, speech_dbfs: float) -> bool:
+        """Whether a level is the room's: near the background and far below the voice, of level `speech_dbfs`.
+
+        In noise less than QUIET_BELOW_SPEECH_DB under the voice nothing is, and the voice detector alone judges.
+        """
+        return (
+            level_dbfs < self.floor_dbfs + QUIET_ABOVE_FLOOR_DB and level_dbfs < speech_dbfs - QUIET_BELOW_SPEECH_DB
+        )
 
     def start_before(self, speech_sample: int) -> int | None:
         """Where audio should begin for speech that begins at `speech_sample`; None where nothing led up to it.

@@ -48,9 +48,11 @@ BARGE_IN_START_MS = 160
 BARGE_IN_THRESHOLD = 0.7
 # The protocol's default; covers the 32-64 ms by which Silero is late and the unvoiced consonant before the vowel.
 PREFIX_PADDING_MS = 300
-# Inside fluent speech Silero's gaps last up to about 130 ms (stop consonants); the first silence worth an
-# answer begins behind them. 160 ms is also what the end-of-turn model wants to see behind the last word.
-TENTATIVE_SILENCE_MS = 160
+# Two frames. Stop consonants last that long too; a started answer costs little to take back, and one that starts
+# 100 ms later is heard 100 ms later.
+TENTATIVE_SILENCE_MS = 64
+# What the end-of-turn model wants to see behind the last word.
+ENDPOINT_SILENCE_MS = 160
 # The same evidence as a start: two voiced frames.
 RESUME_MS = 64
 # The shortest word that is an answer ("no", "two") keeps Silero voiced for 130 ms and more; knocks do for 64-96 ms.
@@ -103,6 +105,7 @@ class TurnPolicy:
     barge_in_threshold: float = BARGE_IN_THRESHOLD
     barge_in_start_ms: int = BARGE_IN_START_MS
     tentative_silence_ms: int = TENTATIVE_SILENCE_MS
+    endpoint_silence_ms: int = ENDPOINT_SILENCE_MS
     resume_ms: int = RESUME_MS
     min_speech_ms: int = MIN_SPEECH_MS
     max_turn_ms: int = MAX_TURN_MS
