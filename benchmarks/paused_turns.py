@@ -137,7 +137,7 @@ def paused_turns(voices: str, variants: int = VARIANTS) -> list[PausedTurn]:
 
 
 def _paused(name: str, voices: str, pcm: Pcm16, times: list[tuple[str, int, int]], variant: int) -> PausedTurn:
-    draw = random.Random(f"{name}/{variant}")  # noqa: S311 - which pauses, nothing secret
+    draw = random.Random(f"{name}/{variant}")
     gaps = draw.sample(range(1, len(times)), min(PAUSES_PER_TURN, (len(times) + 1) // 3, len(times) - 1))
     pieces, pauses, done, added = [], [], 0, 0
     for gap in sorted(gaps):

@@ -21,7 +21,7 @@ from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore
 from realtime.engine.loader import load_engine
 from realtime.settings import SEED_MODEL, EngineSettings
-from realtime.turns.policy import MIND_OBJECTION, MIND_THRESHOLD
+from realtime.turns.policy import MIND_OBJECTION, MIND_SURE
 
 RATE_HZ = m.INPUT_SAMPLE_RATE_HZ
 CUT_EVERY = RATE_HZ // 2
@@ -75,7 +75,7 @@ def main() -> None:
                 votes["whole" if cut == end else "cut"].append(ready)
     table = Table("question", "n", "votes yes", "neutral", "objects")
     for name, values in votes.items():
-        yes, no = (sum(v >= MIND_THRESHOLD for v in values), sum(v < MIND_OBJECTION for v in values))
+        yes, no = (sum(v >= MIND_SURE for v in values), sum(v < MIND_OBJECTION for v in values))
         table.add_row(name, str(len(values)), str(yes), str(len(values) - yes - no), str(no))
     Console().print(table)
 

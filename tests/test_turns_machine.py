@@ -76,14 +76,13 @@ def test_one_voiced_frame_starts_nothing() -> None:
     assert decisions + stream.silence(2_000) == []
 
 
-def test_the_tentative_end_comes_at_64_ms_and_at_160_ms_a_question_about_the_audio_so_far() -> None:
+def test_the_tentative_end_comes_at_64_ms_and_then_a_question_about_the_audio_so_far() -> None:
     stream, _ = spoken()
     assert stream.silence(32) == []
     (tentative,) = stream.silence(32)
     assert tentative == TentativeEnd(1, 1, speech_end_sample=1600 * 16, at_sample=1664 * 16, silence_ms=64)
-    assert stream.silence(64) == []
     (question,) = stream.silence(32)
-    assert question == AskEndpoint(1, 1, from_sample=340 * 16, to_sample=1760 * 16)
+    assert question == AskEndpoint(1, 1, from_sample=340 * 16, to_sample=1696 * 16)
     assert of(AskEndpoint, stream.silence(320)) == [], "it is asked once"
 
 
@@ -123,13 +122,18 @@ def test_the_question_covers_no_more_than_8_s() -> None:
 @pytest.mark.parametrize(
     ("endpoint", "mind", "silence_ms", "reason"),
     [
-        (0.9, 0.9, 256, "agreement"),
-        (None, 0.9, 320, "mind"),
-        (0.1, 0.9, 320, "mind"),
-        (0.9, None, 480, "endpoint"),
-        (0.9, 0.5, 480, "endpoint"),
-        (0.9, 0.1, 928, "silence"),
-        (0.1, None, 928, "silence"),
+        (0.96, 1.0, 224, "agreement"),
+        (None, 1.0, 224, "mind"),
+        (0.1, 1.0, 224, "mind"),
+        (0.96, 0.6, 224, "endpoint"),
+        (0.96, 0.5, 640, "endpoint"),
+        (0.98, 0.5, 224, "endpoint"),
+        (0.98, None, 640, "endpoint"),
+        (0.1, 0.8, 640, "mind"),
+        (0.9, 0.8, 640, "agreement"),
+        (0.7, 0.6, 736, "silence"),
+        (0.98, 0.3, 736, "silence"),
+        (0.98, 0.1, 928, "silence"),
         (None, None, 928, "silence"),
     ],
 )
@@ -152,7 +156,7 @@ def test_votes_shorten_the_silence_that_ends_a_turn(
 def test_a_late_vote_commits_at_once_when_the_silence_is_long_enough() -> None:
     stream, _ = spoken()
     stream.silence(600)
-    (committed,) = stream.machine.endpoint_vote(1, 1, 0.99)
+    (committed,) = stream.machine.mind_vote(1, 1, 1.0)
     assert isinstance(committed, Committed) and ms(committed.at_sample) == 2_208
 
 

@@ -45,9 +45,9 @@ def test_each_seed_sample_is_one_turn(path: Path, voice: VoiceDetector, endpoint
     decisions = decisions_of(followed_by_quiet(pcm), TurnPolicy.semantic_vad(), voice, endpoint=endpoint)
     (end,) = committed(decisions)
     loud = np.flatnonzero(np.abs(pcm) > 300)
-    assert abs(end.speech_end_sample - int(loud[-1])) < 0.2 * SECOND, "the end is measured to the last voiced frame"
+    assert abs(end.speech_end_sample - int(loud[-1])) < 0.2 * SECOND, "the end is where the sound ends"
     wait_ms = (end.at_sample - end.speech_end_sample) / 16
-    assert wait_ms <= (480 if end.reason == "endpoint" else 928)
+    assert wait_ms < (640 if end.reason == "endpoint" else 900) + 32
 
 
 @pytest.mark.parametrize("name", ["14_beeps_piper.wav", "15_sweep_piper.wav"])
@@ -112,7 +112,7 @@ def test_a_mind_that_objects_keeps_the_turn_through_700_ms(voice: VoiceDetector,
     with_mind = committed(decisions_of(followed_by_quiet(paused), policy, voice, endpoint=endpoint, mind=mind))
     assert len(alone) > 1
     (end,) = with_mind
-    assert end.reason in {"agreement", "mind"} and (end.at_sample - end.speech_end_sample) / 16 <= 320
+    assert end.reason in {"agreement", "mind"} and (end.at_sample - end.speech_end_sample) / 16 < 200 + 32
 
 
 def rumble(kind: str) -> Pcm16:

@@ -322,7 +322,14 @@ class Playout:
         )
         fading = self._fading is not None
         return PlayoutSnapshot(
-            answers, self._newest, self._gain, self._target_gain, fading, self._paused, self._frames, self.starved_frames
+            answers,
+            self._newest,
+            self._gain,
+            self._target_gain,
+            fading,
+            self._paused,
+            self._frames,
+            self.starved_frames,
         )
 
     # --- inside ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+import msgspec
 import numpy as np
 import torch
 
@@ -18,10 +19,12 @@ from realtime.decoder import Decoder, Detokenizer, Row
 from realtime.decoder.scheduler import Service, WorkItem, schedule
 from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.engine import messages as m
+from realtime.engine.wording import Wording
 from realtime.errors import AudioError, EngineError, EngineOverloaded, ForethoughtError
 from realtime.mind import Dialect, Mind, SpecialTokens, TurnState, Work
-from realtime.mind.lanes import AnswerLane, Phase
+from realtime.mind.lanes import AnswerLane, NoteLane, Phase
 from realtime.mind.memory import KvSequence, Symbol
+from realtime.mind.readiness import readiness
 from streaming_encoder import AudioInputError, AudioModel, EncoderStream
 
 SAMPLES_PER_MS = m.INPUT_SAMPLE_RATE_HZ // 1000
@@ -129,6 +132,7 @@ class EngineCore:
         self._note_interval_frames = max(1, note_interval_ms // 80)
         self._max_history_symbols = max_history_symbols
         self._memory = DecoderMemory(decoder)
+        self._wording = Wording(decoder, dialect)
         self._sessions: dict[str, _Session] = {}
         self._opened = 0
 
@@ -372,7 +376,10 @@ class EngineCore:
     def _accept(self, session: _Session, entry: Work, token: int, logprob: float) -> list[m.FromEngine]:
         assert entry.lane is not None
         lane = entry.lane
-        produced: Sequence[m.FromEngine] = session.mind.accept(lane, token, logprob)
+        produced: Sequence[m.FromEngine] = [
+            self._voted(lane, message) if isinstance(message, m.Transcript) else message
+            for message in session.mind.accept(lane, token, logprob)
+        ]
         stamps = session.stamps
         if not isinstance(lane, AnswerLane) or stamps is None or lane.attempt != session.attempt:
             return list(produced)
@@ -389,6 +396,12 @@ class EngineCore:
             )  # fmt: skip
             return [timing, *produced]
         return list(produced)
+
+    def _voted(self, lane: NoteLane | AnswerLane, heard: m.Transcript) -> m.Transcript:
+        """The mind's vote on the end of the turn goes out with the words."""
+        prior = self._wording.prior(lane.heard_tokens) if isinstance(lane, AnswerLane) and heard.text else None
+        ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior)
+        return msgspec.structs.replace(heard, ready=ready, prior=prior)
 
     def _all_work(self) -> Iterator[tuple[_Session, Work]]:
         for session in self._sessions.values():

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
 from realtime.mind.memory import KvSequence, Memory, Symbol
-from realtime.mind.readiness import readiness
+from realtime.mind.readiness import doubt_of
 
 # A line of thought that is still not over this many tokens behind the deadline is cut off all the same: about
 # half a second on two cores.
@@ -46,7 +46,8 @@ class Pieces:
     """What one accepted token of an answer lane said."""
 
     transcript: str | None = None  # the whole line, once, when it is complete
-    ready: float = 0.0  # with the transcript: the vote on the end of the turn
+    closing: float = 0.0  # with the transcript: log-probability of its end
+    doubt: float = 0.0  # with the transcript: see `realtime.mind.readiness`
     thought: str = ""
     answer: str = ""
     ended: str | None = None  # "stop" | "length" | "no_response"
@@ -147,7 +148,7 @@ class AnswerLane:
 
     def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
         line = (self._line + text.partition("\n")[0]).strip()
-        pieces = Pieces(transcript=line, ready=readiness(logprob, self._hearing, len(line.split())))
+        pieces = Pieces(transcript=line, closing=logprob, doubt=doubt_of(self._hearing))
         self._words = self._dialect.detokenizer()
         self.phase = Phase.THINKING
         if not self._respond:

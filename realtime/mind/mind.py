@@ -385,8 +385,9 @@ class Mind:
         out: list[FromEngine] = []
         if pieces.transcript is not None:
             out.append(
-                Transcript(session=session, turn=number, attempt=attempt, text=pieces.transcript, ready=pieces.ready)
-            )
+                Transcript(session=session, turn=number, attempt=attempt, text=pieces.transcript,
+                           closing=pieces.closing, doubt=pieces.doubt)
+            )  # fmt: skip
         if pieces.thought:
             out.append(Thought(session=session, turn=number, attempt=attempt, text=pieces.thought, tokens=1,
                                at_ms=turn.heard_ms))  # fmt: skip

@@ -1,39 +1,55 @@
 """The mind's vote on the end of a turn: how surely does what was heard end here? Numbers in, a number out.
 
-Who has read the words knows better than a model of melody whether a question is complete. Two things the decoder says
-anyway while it writes the line of what was heard:
+Who has read the words knows better than a model of melody whether a question is complete. Three things are asked of
+the decoder, natural log-probabilities but for the last:
 
-    closing   log-probability of the line's end after its last word: low while the sentence asks for another word
-    hearing   mean log-probability of the words written since the last notes: low where a word was cut in two
+    closing   of the line's end behind its last word: low while the sentence asks for another word
+    doubt     the lowest of the line's last three tokens: low where a word was cut in two, and where the model wrote a
+              word that nobody has said yet ("what is nine multiplied by *nine*")
+    prior     probability (0..1) that a line ends behind these words, whoever said them and however: the words alone,
+              without the sound, which always seems to end where it is cut off
 
-On the seed samples cut every 500 ms, complete questions have both above -0.015; `benchmarks/readiness.py` prints them.
+The sound's own end misleads `closing`, so `prior` is the strongest of the three; docs/turns.md has the figures and
+the command that gives them. The thresholds below were chosen on the tuning set of `benchmarks.turn_votes`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-# Below this probability the line's end itself is unlikely: an objection to ending the turn.
-LEAST_CLOSING = 0.5
-OBJECTION = 0.1
-# A voice the model hears badly makes it unsure of every word: that says nothing about the end.
-NEUTRAL = 0.5
-# "Quick question", "okay", "hello": with so few words the end of the line is likely and says nothing about the turn.
-# A yes to such openers began answers that were cut off at once (11 of 112 turns); silence decides about them.
+OBJECTS = 0.1  # the sentence has no end yet
+DOUBTS = 0.3
+NEUTRAL = 0.5  # nothing speaks for or against
+PLAUSIBLE = 0.6  # the words can end here
+LIKELY = 0.8
+SURE = 1.0
+
+LEAST_CLOSING = -0.7  # log of one half
+LEAST_PRIOR = 0.5
+PLAUSIBLE_PRIOR = 0.9
+SURE_PRIOR = 0.99
+SURE_CLOSING = -0.05
+SURE_DOUBT = -0.03
+LIKELY_DOUBT = -0.1
+DOUBT_TOKENS = 3
+# "Quick question", "okay", "hello": with so few words the end of the line says nothing about the turn.
 LEAST_WORDS = 3
-# Sharpens the sum: -0.036 becomes the 0.7 from which the turn machine takes it as a yes.
-SHARPNESS = 10.0
 
 
-def readiness(closing: float, hearing: Sequence[float], words: int) -> float:
-    """A vote in 0..1 from log-probabilities (natural, <= 0) and the number of words of the whole line.
+def doubt_of(hearing: Sequence[float]) -> float:
+    """The lowest of the last log-probabilities; 0 where there are none (all words were noted before)."""
+    return min(hearing[-DOUBT_TOKENS:], default=0.0)
 
-    `hearing` may be empty (all words were noted before).
-    """
-    if math.exp(closing) < LEAST_CLOSING:
-        return OBJECTION
-    if words < LEAST_WORDS:
-        return NEUTRAL
-    mean = sum(hearing) / len(hearing) if hearing else 0.0
-    return max(NEUTRAL, math.exp(SHARPNESS * (closing + mean)))
+
+def readiness(closing: float, doubt: float, words: int, prior: float | None = None) -> float:
+    """A vote in 0..1; `words` is the number of words of the whole line, `prior` None where it was not asked."""
+    if closing < LEAST_CLOSING or (prior is not None and prior < LEAST_PRIOR):
+        return OBJECTS
+    if prior is not None and prior < PLAUSIBLE_PRIOR:
+        return DOUBTS
+    undecided = NEUTRAL if prior is None else PLAUSIBLE
+    if words < LEAST_WORDS or prior is None or closing < SURE_CLOSING:
+        return undecided
+    if doubt >= SURE_DOUBT and prior >= SURE_PRIOR:
+        return SURE
+    return LIKELY if doubt >= LIKELY_DOUBT else undecided

@@ -41,7 +41,9 @@ class VoiceFrame:
     def heard(cls, pcm: npt.NDArray[np.float32], at_sample: int, voice_p: float) -> VoiceFrame:
         """The frame of `pcm` (float32 mono [-1, 1], shape [samples]), its levels measured here."""
         blocks = len(pcm) // BLOCK_SAMPLES
-        levels = tuple(level_dbfs(block) for block in np.split(pcm, blocks)) if blocks * BLOCK_SAMPLES == len(pcm) else ()
+        levels = (
+            tuple(level_dbfs(block) for block in np.split(pcm, blocks)) if blocks * BLOCK_SAMPLES == len(pcm) else ()
+        )
         return cls(at_sample, len(pcm), voice_p, level_dbfs(pcm), levels)
 
 

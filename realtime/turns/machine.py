@@ -5,7 +5,8 @@ decisions, or how a vote was made. One enum, one table; `_move` is the only plac
 `diagram` draws the table for docs/turns.md.
 
 Order of decisions for one turn, always:  TurnStarted (TentativeEnd Revoked)* (TentativeEnd Committed | Discarded),
-where one AskEndpoint may follow a TentativeEnd later, and Discarded may also follow a TentativeEnd. Never two open turns.
+where one AskEndpoint may follow a TentativeEnd later, and Discarded may also follow a TentativeEnd. Never two open
+turns.
 """
 
 from __future__ import annotations
@@ -225,7 +226,7 @@ class TurnMachine:
         self._state = _TARGETS[self._state, trigger]
 
     def _voice_p(self, frame: VoiceFrame) -> float:
-        """How likely the frame is voice. In an open turn the room's own level is none, whatever the detector's memory."""
+        """How likely the frame is voice. In an open turn the room's level is none, whatever the detector says."""
         if self._state is not State.IDLE and self._onset.is_quiet(frame.level_dbfs, self._speech_dbfs):
             return 0.0
         return frame.voice_p

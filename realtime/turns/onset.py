@@ -62,9 +62,7 @@ class Onset:
 
         In noise less than QUIET_BELOW_SPEECH_DB under the voice nothing is, and the voice detector alone judges.
         """
-        return (
-            level_dbfs < self.floor_dbfs + QUIET_ABOVE_FLOOR_DB and level_dbfs < speech_dbfs - QUIET_BELOW_SPEECH_DB
-        )
+        return level_dbfs < self.floor_dbfs + QUIET_ABOVE_FLOOR_DB and level_dbfs < speech_dbfs - QUIET_BELOW_SPEECH_DB
 
     def start_before(self, speech_sample: int) -> int | None:
         """Where audio should begin for speech that begins at `speech_sample`; None where nothing led up to it.

@@ -1,8 +1,8 @@
 """When a turn starts and when it ends, as values. Knows nothing of audio, models or the turn in progress.
 
 The three constructors are the three forms of `turn_detection` in the Realtime protocol: `server_vad`,
-`semantic_vad` and null (push-to-talk). Durations are compared with whole 32 ms frames, so 160 ms is 5 frames
-and 240 ms is met by the 8th frame of silence, at 256 ms.
+`semantic_vad` and null (push-to-talk). Durations are met at the end of a 32 ms frame, so on the average 16 ms
+later than they say.
 """
 
 from __future__ import annotations
@@ -51,19 +51,27 @@ PREFIX_PADDING_MS = 300
 # Two frames. Stop consonants last that long too; a started answer costs little to take back, and one that starts
 # 100 ms later is heard 100 ms later.
 TENTATIVE_SILENCE_MS = 64
-# What the end-of-turn model wants to see behind the last word.
-ENDPOINT_SILENCE_MS = 160
+# It takes 40-60 ms of a core, so it is asked where stops inside words are over. It says no more behind 200 ms of
+# silence than behind these (docs/turns.md), and its answer must be there when the mind's is.
+ENDPOINT_SILENCE_MS = 80
 # The same evidence as a start: two voiced frames.
 RESUME_MS = 64
 # The shortest word that is an answer ("no", "two") keeps Silero voiced for 130 ms and more; knocks do for 64-96 ms.
 MIN_SPEECH_MS = 100
 # One encoder segment is 29.44 s; a longer turn would restart the encoder inside a sentence.
 MAX_TURN_MS = 29_000
-# Above these a voter says "over".
-ENDPOINT_THRESHOLD = 0.5
-MIND_THRESHOLD = 0.7
-# Below this the mind says "the question has no end yet", and the end-of-turn model alone does not end the turn.
+# The mind is sure; finds it likely; sees nothing against it; says that the question has no end yet (below the last).
+MIND_SURE = 0.9
+MIND_LIKELY = 0.7
+MIND_PLAUSIBLE = 0.55
 MIND_OBJECTION = 0.2
+# The end-of-turn model is believed from here up where the mind finds the end plausible, from the second one up where it
+# only does not object, and asked for its leaning at the third. Below 0.95 it calls one pause in ten complete.
+ENDPOINT_SURE = 0.95
+ENDPOINT_SURE_ALONE = 0.97
+ENDPOINT_LIKELY = 0.8
+# No vote yet, or one that says nothing.
+NEUTRAL = 0.5
 
 MAX_PREFIX_PADDING_MS = 5_000
 MAX_SILENCE_DURATION_MS = 10_000
@@ -71,24 +79,22 @@ MAX_SILENCE_DURATION_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Silence (ms) that ends a turn, by who says that it is over."""
+    """Silence (ms) that ends a turn, by what the votes say together."""
 
-    agreement_ms: int  # the end-of-turn model and the mind
-    mind_ms: int  # the mind alone
-    endpoint_ms: int  # the end-of-turn model alone
-    ceiling_ms: int  # nobody
+    sure_ms: int
+    likely_ms: int
+    ceiling_ms: int  # nobody says anything
+    objected_ms: int  # the mind says that the question has no end yet, or has not said anything
 
 
-# medium: two yeses come at about 220 ms (160 ms of silence, 60 ms of work), so 240 ms acts on them at the next frame.
-# The mind alone has read all but the last word, hence a little more. The end-of-turn model alone calls most pauses
-# inside a sentence complete where the voice is synthetic (docs/turns.md), so alone it only shortens the wait to what
-# pauses for breath rarely reach. 900 ms is longer than nearly all pauses inside a spoken question.
+# medium: a person waits about 200 ms. Pauses inside a sentence are rarely longer than 0.7 s, so whatever is not sure
+# waits nearly that long, and a sentence that has no end waits longer. docs/turns.md has the votes behind these.
 # low gives a slow speaker twice that; high is for commands and games.
 # (The protocol's own longest waits are 8, 4 and 2 s: a hosted model's safety net, and dead air to the one who waits.)
 EAGERNESS: Mapping[str, Patience] = {
-    "low": Patience(agreement_ms=480, mind_ms=640, endpoint_ms=960, ceiling_ms=2_000),
-    "medium": Patience(agreement_ms=240, mind_ms=320, endpoint_ms=480, ceiling_ms=900),
-    "high": Patience(agreement_ms=192, mind_ms=256, endpoint_ms=320, ceiling_ms=600),
+    "low": Patience(sure_ms=480, likely_ms=960, ceiling_ms=1_400, objected_ms=2_000),
+    "medium": Patience(sure_ms=200, likely_ms=640, ceiling_ms=720, objected_ms=900),
+    "high": Patience(sure_ms=160, likely_ms=400, ceiling_ms=500, objected_ms=640),
 }
 EAGERNESS_AUTO = "medium"
 
@@ -160,19 +166,27 @@ class TurnPolicy:
 
     def needed_silence(self, votes: Mapping[str, float]) -> tuple[int, CommitReason]:
         """How much silence (ms) ends the turn given the votes that have come in, and who is then the reason."""
+        patience = self.patience
         if self.mode is not TurnMode.SEMANTIC_VAD:
-            return self.patience.ceiling_ms, CommitReason.SILENCE
-        mind = votes.get(MIND_VOTE)
-        mind_agrees = mind is not None and mind >= MIND_THRESHOLD
-        mind_objects = mind is not None and mind < MIND_OBJECTION
-        endpoint_agrees = votes.get(ENDPOINT_VOTE, 0.0) >= ENDPOINT_THRESHOLD
-        if endpoint_agrees and mind_agrees:
-            return self.patience.agreement_ms, CommitReason.AGREEMENT
-        if mind_agrees:
-            return self.patience.mind_ms, CommitReason.MIND
-        if endpoint_agrees and not mind_objects:
-            return self.patience.endpoint_ms, CommitReason.ENDPOINT
-        return self.patience.ceiling_ms, CommitReason.SILENCE
+            return patience.ceiling_ms, CommitReason.SILENCE
+        mind = votes.get(MIND_VOTE, NEUTRAL)
+        endpoint = votes.get(ENDPOINT_VOTE, 0.0)
+        if mind < MIND_OBJECTION:
+            return patience.objected_ms, CommitReason.SILENCE
+        melody_is_sure = endpoint >= (ENDPOINT_SURE if mind >= MIND_PLAUSIBLE else ENDPOINT_SURE_ALONE)
+        melody_is_sure = melody_is_sure and MIND_VOTE in votes and mind >= NEUTRAL
+        if mind >= MIND_SURE or melody_is_sure:
+            return patience.sure_ms, _who(mind >= MIND_LIKELY, melody_is_sure)
+        if mind >= MIND_LIKELY or (endpoint >= ENDPOINT_LIKELY and mind >= NEUTRAL):
+            return patience.likely_ms, _who(mind >= MIND_LIKELY, endpoint >= ENDPOINT_LIKELY)
+        # While nobody has read the words, the sentence may as well have no end yet.
+        return patience.ceiling_ms if MIND_VOTE in votes else patience.objected_ms, CommitReason.SILENCE
+
+
+def _who(mind: bool, endpoint: bool) -> CommitReason:
+    if mind and endpoint:
+        return CommitReason.AGREEMENT
+    return CommitReason.MIND if mind else CommitReason.ENDPOINT
 
 
 def _check(field: str, value: float, low: float, high: float) -> None:
