@@ -84,6 +84,7 @@ class _Session:
     id: str
     stream: EncoderStream
     mind: Mind
+    wording: Wording
     order: int
     turn: int = 0
     attempt: int = 0
@@ -132,7 +133,6 @@ class EngineCore:
         self._note_interval_frames = max(1, note_interval_ms // 80)
         self._max_history_symbols = max_history_symbols
         self._memory = DecoderMemory(decoder)
-        self._wording = Wording(decoder, dialect)
         self._sessions: dict[str, _Session] = {}
         self._opened = 0
 
@@ -187,7 +187,9 @@ class EngineCore:
             self._audio_model, chunk_frames=self._chunk_frames, right_context_ms=self._right_context_ms
         )
         self._opened += 1
-        self._sessions[message.session] = _Session(message.session, stream, mind, order=self._opened)
+        self._sessions[message.session] = _Session(
+            message.session, stream, mind, Wording(self._decoder, self._dialect), order=self._opened
+        )
 
     def _handle_session(self, session: _Session, message: m.ToEngine) -> None:
         match message:
@@ -205,10 +207,12 @@ class EngineCore:
             case m.Commit() if message.turn == session.turn:
                 session.held.clear()
                 session.held_samples = 0
+                session.wording.forget()
                 session.mind.commit(message.attempt, message.item)
             case m.Revoke() if message.turn == session.turn and message.attempt == session.attempt:
                 self._revoke(session, message)
             case m.DiscardTurn():
+                session.wording.forget()
                 session.mind.discard_turn(message.turn)
             case m.Respond():
                 session.turn, session.attempt = message.turn, message.attempt
@@ -282,6 +286,7 @@ class EngineCore:
 
     def _close(self, session: _Session) -> None:
         session.mind.close()
+        session.wording.forget()
         del self._sessions[session.id]
 
     def _fault(self, session: _Session, error: ForethoughtError) -> m.Fault:
@@ -377,7 +382,7 @@ class EngineCore:
         assert entry.lane is not None
         lane = entry.lane
         produced: Sequence[m.FromEngine] = [
-            self._voted(lane, message) if isinstance(message, m.Transcript) else message
+            self._voted(session, lane, message) if isinstance(message, m.Transcript | m.Note) else message
             for message in session.mind.accept(lane, token, logprob)
         ]
         stamps = session.stamps
@@ -397,9 +402,15 @@ class EngineCore:
             return [timing, *produced]
         return list(produced)
 
-    def _voted(self, lane: NoteLane | AnswerLane, heard: m.Transcript) -> m.Transcript:
-        """The mind's vote on the end of the turn goes out with the words."""
-        prior = self._wording.prior(lane.heard_tokens) if isinstance(lane, AnswerLane) and heard.text else None
+    def _voted(
+        self, session: _Session, lane: NoteLane | AnswerLane, heard: m.Transcript | m.Note
+    ) -> m.Transcript | m.Note:
+        """The mind's vote on the end of the turn goes out with the words; with notes most of its work is done."""
+        if isinstance(heard, m.Note):
+            if session.mind.turn is not None:
+                session.wording.prior(session.mind.turn.notes)
+            return heard
+        prior = session.wording.prior(lane.heard_tokens) if isinstance(lane, AnswerLane) and heard.text else None
         ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior)
         return msgspec.structs.replace(heard, ready=ready, prior=prior)
 
