@@ -23,7 +23,7 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "cache": use_cache(KIND)}
 OUTPUTS = KIND.outputs
 LEVEL_BYTES = KIND.activation.itemsize
 UNIT, HEAD_MULTIPLE, MOST_QUERIES = a.UNIT, a.HEAD_MULTIPLE, a.MOST_QUERIES
-_READ_AHEAD = 2048  # bytes; a page boundary stops the hardware's own prefetching
+_READ_AHEAD = 4096  # bytes; a page boundary stops the hardware's own prefetching
 
 _quantise = r.quantise_to_int8 if LEVEL_BYTES == 1 else r.quantise_to_int16
 _norm_row, _gate_row, _soften = r.norm_row, r.gate_row, a.soften
@@ -32,6 +32,12 @@ _product_1, _product_2, _product_3, _product_4, _product_5, _product_6 = (
 )
 _scores_1, _scores_2, _scores_3, _scores_4, _scores_5, _scores_6 = a.SCORES
 _mixed_1, _mixed_2, _mixed_3, _mixed_4, _mixed_5, _mixed_6 = a.MIXED
+
+
+@njit(**_OPTIONS)
+def _at(array):  # type: ignore[no-untyped-def]
+    """The address of an array, signed: numba adds signed and unsigned integers as floats."""
+    return np.int64(array.ctypes.data)
 
 
 @njit(**_OPTIONS)
@@ -167,36 +173,37 @@ def run_layers(sizes, layers, bias, eps, cos, sin, x, positions, slots, spans, t
     rows = len(positions)
     unit_floats = UNIT * kv_heads * (head_dim + head_pad)
     attention_width = heads * head_dim
-    x_at, x_stride = x.ctypes.data, x.strides[0]
-    wide_at, wide_stride = wide.ctypes.data, wide.strides[0]
-    levels_at, scales_at, sums_at = levels.ctypes.data, scales.ctypes.data, sums.ctypes.data
+    x_at, x_stride = _at(x), x.strides[0]
+    wide_at, wide_stride = _at(wide), wide.strides[0]
+    levels_at, scales_at, sums_at = _at(levels), _at(scales), _at(sums)
     scores_at, tile_at, normed_at, mixed_at = (
-        scores.ctypes.data,
-        tile.ctypes.data,
-        normed.ctypes.data,
-        mixed.ctypes.data,
+        _at(scores),
+        _at(tile),
+        _at(normed),
+        _at(mixed),
     )
     tile_sums_at = tile_at + MOST_QUERIES * head_pad * 4
+    store, add = np.int64(0), np.int64(1)
     for layer in range(len(layers)):
         norm_1, qkv, o, norm_2, gate_up, down = layers[layer]
         norm_rows(x_at, x_stride, rows, width, norm_1, eps, normed_at, levels_at, scales_at, sums_at)
         outputs = attention_width + 2 * kv_heads * head_dim
-        multiply(qkv, outputs, width, rows, levels_at, scales_at, sums_at, wide_at, wide_stride, 0)
+        multiply(qkv, outputs, width, rows, levels_at, scales_at, sums_at, wide_at, wide_stride, store)
         base = layer * layer_floats
         place_qkv(wide, bias[layer], cos, sin, positions, slots, heads, head_dim, queries, cache, base, unit_floats)
 
-        keys_at = cache.ctypes.data + base * 4
+        keys_at = _at(cache) + base * 4
         values_at = keys_at + kv_heads * head_dim * UNIT * 4
         for span in range(len(spans)):
             first, count = spans[span]
-            table = tables.ctypes.data + span * tables.strides[0]
+            table = _at(tables) + span * tables.strides[0]
             for kv_head in range(kv_heads):
                 keys = keys_at + kv_head * head_dim * UNIT * 4
                 values = values_at + kv_head * head_pad * UNIT * 4
                 begin = first * group
                 while begin < (first + count) * group:
                     n = min(MOST_QUERIES, (first + count) * group - begin)
-                    q = queries.ctypes.data + kv_head * queries.strides[0] + begin * queries.strides[1]
+                    q = _at(queries) + kv_head * queries.strides[0] + begin * queries.strides[1]
                     for query in range(n):
                         lengths[query] = positions[(begin + query) // group] + 1
                     attend(
@@ -210,25 +217,25 @@ def run_layers(sizes, layers, bias, eps, cos, sin, x, positions, slots, spans, t
                     begin += n
 
         quantise_rows(mixed_at, mixed.strides[0], rows, attention_width, levels_at, scales_at, sums_at)
-        multiply(o, width, attention_width, rows, levels_at, scales_at, sums_at, x_at, x_stride, 1)
+        multiply(o, width, attention_width, rows, levels_at, scales_at, sums_at, x_at, x_stride, add)
         norm_rows(x_at, x_stride, rows, width, norm_2, eps, normed_at, levels_at, scales_at, sums_at)
-        multiply(gate_up, 2 * mlp, width, rows, levels_at, scales_at, sums_at, wide_at, wide_stride, 0)
+        multiply(gate_up, 2 * mlp, width, rows, levels_at, scales_at, sums_at, wide_at, wide_stride, store)
         for row in range(rows):
             gate = wide_at + row * wide_stride
             _gate_row(gate, gate + mlp * 4, mlp, gate)
         quantise_rows(wide_at, wide_stride, rows, mlp, levels_at, scales_at, sums_at)
-        multiply(down, width, mlp, rows, levels_at, scales_at, sums_at, x_at, x_stride, 1)
+        multiply(down, width, mlp, rows, levels_at, scales_at, sums_at, x_at, x_stride, add)
 
 
 @njit(**_OPTIONS)
 def head_logits(width, vocab, norm, head, eps, x, wanted, work, logits):  # type: ignore[no-untyped-def]
     """Logits of the residual rows `wanted` (int64 [n]) to `logits`, float32 [n, vocab filled up to whole blocks]."""
     levels, scales, sums, _, _, _, _, normed, _, _ = work
-    levels_at, scales_at, sums_at = levels.ctypes.data, scales.ctypes.data, sums.ctypes.data
+    levels_at, scales_at, sums_at = _at(levels), _at(scales), _at(sums)
     for index in range(len(wanted)):
         norm_rows(
-            x.ctypes.data + wanted[index] * x.strides[0], 0, 1, width, norm, eps, normed.ctypes.data,
+            _at(x) + wanted[index] * x.strides[0], 0, 1, width, norm, eps, _at(normed),
             levels_at + index * width * LEVEL_BYTES, scales_at + index * 4, sums_at + index * 4,
         )  # fmt: skip
-    out, stride = logits.ctypes.data, logits.strides[0]
-    multiply(head, vocab, width, len(wanted), levels_at, scales_at, sums_at, out, stride, 0)
+    out, stride = _at(logits), logits.strides[0]
+    multiply(head, vocab, width, len(wanted), levels_at, scales_at, sums_at, out, stride, np.int64(0))

@@ -78,9 +78,9 @@ class Emitter:
         return self.b.call(cgutils.get_or_insert_function(self.b.module, kind, name), arguments)
 
     def prefetch(self, address: Any) -> None:
-        """Ask for a cache line that is read soon; any address will do."""
+        """Ask for a cache line that is read soon, into the second level; any address will do."""
         pointer = self.b.inttoptr(address, I8.as_pointer())
-        options = [ir.Constant(I32, value) for value in (0, 3, 1)]  # read, keep in every cache, data
+        options = [ir.Constant(I32, value) for value in (0, 2, 1)]  # read, second level, data
         self.call("llvm.prefetch.p0", ir.VoidType(), pointer, *options)
 
     # --- floats -------------------------------------------------------------------------------------
