@@ -378,7 +378,7 @@ class Walk:
 
     def meet(self, got: Record) -> None:
         """What the replay did."""
-        if self._next is None or self._next != got:
+        if self._next != got and self._next != _record.decode(_encoder.encode(got)):  # a tape knows no tuples
             raise self.differ(got)
         self._advance(got)
 
