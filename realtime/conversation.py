@@ -109,6 +109,7 @@ class Conversation:
         self._over = asyncio.Event()
         self._over_reason = "closed"
         self._playout = Playout(link.output_rate_hz)
+        self._starved_frames = 0  # of those, what the metrics know already
         self._hearing = Hearing(
             services.detector.stream(),
             services.endpoint,
@@ -349,6 +350,8 @@ class Conversation:
             endpoint=None if statement is None else statement.reason,
         )
         self._services.metrics.turn(status, statement)
+        self._services.metrics.starved(self._playout.starved_frames - self._starved_frames)
+        self._starved_frames = self._playout.starved_frames
 
     # --- Listener of the engine ---------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from realtime.ledger import Stage, Statement
 
 TTFP_BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 4.0)
 LAG_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+BEAT_BUCKETS_S = (0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1)
 LAG_EVERY_S = 0.01
 # The last minute at one sample every 10 ms.
 LAG_SAMPLES = 6000
@@ -67,6 +68,19 @@ class Metrics:
             "forethought_loop_lag_p99_seconds", "Event-loop lag, p99 of the last minute", registry=registry
         )
         self.loop_lag_p99.set_function(lambda: self._lag_quantile(0.99))
+        self.frame_late = Histogram(
+            "forethought_playout_late_seconds",
+            "How far behind its 20 ms beat each outgoing WebRTC frame left",
+            buckets=BEAT_BUCKETS_S,
+            registry=registry,
+        )
+        self.frame_late_max = Gauge(
+            "forethought_playout_late_max_seconds", "The most that a frame was behind its beat", registry=registry
+        )
+        self.frame_late_max.set_function(lambda: self._latest_s)
+        self.starved_frames = Counter(
+            "forethought_playout_starved_frames", "Silent frames in the middle of an answer", registry=registry
+        )
         self.engine_up = Gauge("forethought_engine_up", "1 while an engine is ready", registry=registry)
         self.engine_restarts = Gauge(
             "forethought_engine_restarts", "Engines that had to be replaced", registry=registry
@@ -76,6 +90,7 @@ class Metrics:
         self.kv_total = Gauge("forethought_kv_blocks_total", "KV blocks there are", registry=registry)
         self.server_rss = Gauge("forethought_server_memory_bytes", "Resident memory of the server", registry=registry)
         self.server_rss.set_function(resident_bytes)
+        self._latest_s = 0.0
         self._lags_s: deque[float] = deque(maxlen=LAG_SAMPLES)
 
     def turn(self, status: str, statement: Statement | None) -> None:
@@ -87,6 +102,16 @@ class Metrics:
         self.ttfp_eot.observe(statement.ttfp_eot_ms / 1000)
         for stage in Stage:
             self.stages.labels(stage.value).observe(statement.stages_ms[stage.value] / 1000)
+
+    def frame_left(self, late_ns: int) -> None:
+        """A frame left the playout track so long behind its beat."""
+        late_s = late_ns / NS_PER_S
+        self.frame_late.observe(late_s)
+        self._latest_s = max(self._latest_s, late_s)
+
+    def starved(self, frames: int) -> None:
+        """So many more frames had to be silent because the voice was late."""
+        self.starved_frames.inc(frames)
 
     async def watch_loop(self, clock: Clock) -> None:
         """Measure how late the event loop is, until cancelled (I1)."""

@@ -261,7 +261,8 @@ class Server:
             origins=frozenset(settings.allowed_origins),
             keys=tuple(key.get_secret_value() for key in settings.api_keys),
         )
-        transport = TransportConfig(access=access, webrtc=WebRtcOptions(ice_servers=tuple(settings.ice_servers)))
+        webrtc = WebRtcOptions(ice_servers=tuple(settings.ice_servers), frame_left=self.metrics.frame_left)
+        transport = TransportConfig(access=access, webrtc=webrtc)
         calls = CallRoutes(self, Secrets(self._defaults, self.clock), transport)
         self._access = access
         return Starlette(

@@ -66,3 +66,11 @@ async def test_a_stopped_track_ends() -> None:
     with pytest.raises(MediaStreamError):
         await track.recv()
     assert len(waiting) == 1
+
+
+async def test_every_frame_is_told_how_late_it_left() -> None:
+    told: list[int] = []
+    track = PlayoutTrack(frame_left=told.append)
+    for _ in range(4):
+        await track.recv()
+    assert told == list(track.lateness_ns) and len(told) == 3, "the first frame makes the beat"

@@ -39,16 +39,20 @@ class PacingStats:
 
 
 class PlayoutTrack(MediaStreamTrack):
-    """Pulled by aiortc's sender. Silence until `pop` is attached; `pop` gives int16 [960] at 48 kHz, mono."""
+    """Pulled by aiortc's sender. Silence until `pop` is attached; `pop` gives int16 [960] at 48 kHz, mono.
+
+    `frame_left` is told of every frame how many ns behind its beat it left.
+    """
 
     kind = "audio"
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, frame_left: Callable[[int], None] | None = None) -> None:
         super().__init__()
         self.stats = PacingStats()
         # How late each of the last frames left, in ns: one minute of them.
         self.lateness_ns: deque[int] = deque(maxlen=_JITTER_WINDOW_FRAMES)
         self._clock = clock or MonotonicClock()
+        self._frame_left = frame_left
         self._pop: Callable[[], PlayoutFrameLike] | None = None
         self._beat_ns: int | None = None
         self._encoder = OpusEncoder()
@@ -84,6 +88,8 @@ class PlayoutTrack(MediaStreamTrack):
             now_ns = self._clock.now_ns()
         late_ns = now_ns - self._beat_ns
         self.lateness_ns.append(late_ns)
+        if self._frame_left is not None:
+            self._frame_left(late_ns)
         if late_ns > _LATE_NS:
             self.stats.late_frames += 1
         slip = late_ns // (FRAME_MS * NS_PER_MS) - MAX_BURST_FRAMES

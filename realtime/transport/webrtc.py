@@ -70,6 +70,8 @@ class WebRtcOptions:
     max_message_bytes: int = 21 << 20
     inbox_audio_ms: int = 10_000
     jitter: JitterPolicy = field(default_factory=JitterPolicy)
+    # Told of every outgoing frame how many ns behind its beat it left.
+    frame_left: Callable[[int], None] | None = None
 
 
 class _PacketTap:
@@ -151,7 +153,7 @@ class WebRtcLink:
         self.peer = peer
         self.options = options
         self.connection = connection
-        self.track = PlayoutTrack(clock)
+        self.track = PlayoutTrack(clock, options.frame_left)
         self.inbox = Inbox(audio_ms=options.inbox_audio_ms)
         self.audio = AudioReceiver(self.inbox, clock, options.jitter)
         self._clock = clock
