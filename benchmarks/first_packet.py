@@ -1,9 +1,14 @@
-"""The whole way, measured as a user would: `python -m benchmarks.first_packet [--quick] [--threads N]`.
+"""The whole way, measured as a user would: the run behind docs/latency.md.
 
-Starts a server with the embedded model on a free port and asks it the seed samples at the pace of speech: over WebRTC
-(about a hundred turns), over WebSocket (each sample once), and with four sessions at a time. While it runs it reads
-the memory of server and engine and the event-loop lag. Writes docs/data/first_packet.json and the plot beside it;
-prints the tables. Run it on a machine that does nothing else; the client's own work is on the same cores.
+    python -m benchmarks.first_packet                 everything, about an hour on an otherwise idle machine
+    python -m benchmarks.first_packet --resume        go on where the last one was interrupted (same commit only)
+    python -m benchmarks.first_packet --quick         a few turns of each, to see that it works; writes nothing
+    python -m benchmarks.first_packet --only plain paused cascade       with --resume: beside what is kept
+
+Starts servers of its own and asks them the sample set "natural" (`benchmarks.samples`) at the pace of speech, step by
+step (`steps`). Each step is kept in build/first_packet as soon as it is done. At the end: every figure beside its
+aim, docs/data/first_packet.json with every turn, the plots, and the results section of docs/latency.md. The
+comparison with a cascade needs `make cascade`; without it that column is empty and the reason printed.
 """
 
 from __future__ import annotations
@@ -11,167 +16,205 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
 from rich.console import Console
 
 import client_demo as client
-from client_demo.report import percentiles
+from benchmarks import latency_figures, latency_page, latency_plots
+from benchmarks.decoder import read_bandwidth_gb_s
+from benchmarks.live_server import memory_mb, metrics, server, watching
+from benchmarks.samples import Sample, make
+from client_demo.cascade import run_cascade
+from client_demo.report import machine
 
 ROOT = Path(__file__).resolve().parent.parent
-SAMPLES = sorted((ROOT / "models" / "seed" / "samples").glob("*.wav"))
+KEPT = ROOT / "build" / "first_packet"
 DATA = ROOT / "docs" / "data"
-START_LIMIT_S = 90
-WATCH_EVERY_S = 1.0
-HEADER = (
-    "| way | turns | TTFP_eos p50 / p95 ms | TTFP_eot p50 / p95 ms | endpoint share p50 ms | residual p99 ms "
-    "| failures | loop lag p99 ms | memory MB |"
-)
+# Questions in one conversation. A user's is about as long; and an answer that is in the history is not asked again.
+BLOCK = 8
+BARGE_IN_MS = 400
+FULL_WAIT = {"audio": {"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 1500}}}}
+WITHOUT_NOTES = {"FORETHOUGHT_ENGINE__NOTE_INTERVAL_MS": "3600000"}
+# Rest between two steps, so that none begins with the last one's memory being freed.
+REST_S = 2.0
 
 
-@contextmanager
-def server(threads: int | None) -> Iterator[str]:
-    """A server of its own; yields its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "realtime.cli", "serve", "--port", str(port), "--log-level", "warning"]
-    if threads:
-        command += ["--threads", str(threads)]
-    process = subprocess.Popen(command)
-    url = f"http://localhost:{port}"
-    try:
-        deadline = time.monotonic() + START_LIMIT_S
-        while health(url) is None:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit("the server did not start")
-            time.sleep(0.2)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One measurement on one kind of server. `options.url` is filled in when the server stands."""
+
+    name: str
+    options: client.MeasureOptions
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def health(url: str) -> dict[str, Any] | None:
-    """/healthz, or None while there is no answer."""
-    try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
-            body: dict[str, Any] = json.load(answer)
-            return body
-    except OSError:
-        return None
+def steps(samples: list[Sample], at: Path, *, quick: bool) -> list[Step]:
+    """What is measured, the most wanted first."""
+
+    def files(*sets: str, seed_only: bool = False) -> tuple[Path, ...]:
+        chosen = [at / s.file for s in samples if s.set in sets and (s.group == "seed" or not seed_only)]
+        return tuple(chosen[:: max(1, len(chosen) // 3)][:3] if quick else chosen)
+
+    plain, paused, seed = files("plain"), files("paused"), files("plain", seed_only=True)
+    first_paused = tuple(file for file in paused if file.stem.endswith(".0"))
+    known = tuple(at / s.file for s in samples if s.set == "plain" and s.expected is not None)
+    known = known[:2] if quick else known
+    expect = at / "manifest.json"
+    webrtc = client.MeasureOptions((), transport="webrtc", expect=expect)
+    once = replace(webrtc, files=plain + first_paused, fresh=True)
+    return [
+        Step("plain", replace(webrtc, files=plain, block=BLOCK, effort="medium", compare_effort="minimal")),
+        Step("paused", replace(webrtc, files=paused, block=BLOCK)),
+        Step("barge-in", replace(webrtc, files=seed, block=BLOCK, barge_in_ms=BARGE_IN_MS)),
+        Step("long", replace(webrtc, files=files("long"), turns=2 if quick else 10, fresh=True)),
+        Step("four sessions", replace(webrtc, files=seed, turns=2 if quick else 8, sessions=4)),
+        Step("websocket", replace(webrtc, files=seed, transport="websocket", block=BLOCK)),
+        Step("held", once),
+        Step("waited", replace(once, session=FULL_WAIT)),
+        Step("no notes", replace(webrtc, files=known, fresh=True), WITHOUT_NOTES),
+    ]
 
 
-def memory_mb(url: str) -> dict[str, float]:
-    """Resident memory of server and engine, from /metrics."""
-    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
-        lines = answer.read().decode().splitlines()
-    values = {line.split()[0]: float(line.split()[1]) for line in lines if line and not line.startswith("#")}
-    server_mb = values["forethought_server_memory_bytes"] / 1e6
-    engine_mb = values["forethought_engine_memory_bytes"] / 1e6
-    return {"server": round(server_mb), "engine": round(engine_mb), "both": round(server_mb + engine_mb)}
+class Kept:
+    """Finished steps on disk, of one commit; a later run with `--resume` takes them up."""
+
+    def __init__(self, directory: Path, stamp: str, *, resume: bool) -> None:
+        self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        mark = directory / "stamp"
+        if not (resume and mark.is_file() and mark.read_text() == stamp):
+            for old in directory.glob("*.json"):
+                old.unlink()
+            mark.write_text(stamp)
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        path = self._path(name)
+        if not path.is_file():
+            return None
+        body: dict[str, Any] = json.loads(path.read_text())
+        return body
+
+    def put(self, name: str, body: Mapping[str, Any]) -> None:
+        half = self._path(name).with_suffix(".part")
+        half.write_text(json.dumps(body))
+        half.rename(self._path(name))
+
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{name.replace(' ', '_')}.json"
 
 
-async def watched(url: str, options: client.MeasureOptions) -> dict[str, Any]:
-    """One measurement, with the most memory and the loop lag that were seen meanwhile."""
-    most: dict[str, float] = {}
-    lags: list[float] = []
+def commit() -> str:
+    """The commit and whether the tree was changed since; what is measured must be known."""
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    changed = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=ROOT, capture_output=True, check=False)
+    return (head.stdout.strip() or "unknown") + ("+changes" if changed.stdout.strip() else "")
 
-    async def watch() -> None:
-        while True:
-            await asyncio.sleep(WATCH_EVERY_S)
-            now = await asyncio.to_thread(memory_mb, url)
-            state = await asyncio.to_thread(health, url)
-            for name, value in now.items():
-                most[name] = max(most.get(name, 0.0), value)
-            lags.append((state or {}).get("loop_lag_p99_ms", 0.0))
 
-    watching = asyncio.create_task(watch())
-    try:
-        result = await client.measure(options)
-    finally:
-        watching.cancel()
+async def measured(url: str, options: client.MeasureOptions) -> dict[str, Any]:
+    """One measurement, with the most memory and the worst loop lag that were seen meanwhile."""
+    async with watching(url) as seen:
+        with client.measure_progress() as progress:
+            result = await client.measure(replace(options, url=url), progress)
     client.print_measure(result)
-    body = result.to_json()
-    return {**body, "memory_mb": most, "loop_lag_p99_ms": lags[-1] if lags else None}
+    return {**result.to_json(), "memory_mb": seen.memory_mb, "loop_lag_p99_ms": seen.loop_lag_p99_ms}
 
 
-def table(name: str, body: dict[str, Any]) -> str:
-    """One row for docs/latency.md."""
-    eos, eot = body["summary"]["ttfp_eos_ms"], body["summary"]["ttfp_eot_ms"]
-    share = body["summary"]["endpoint_share"]
-    return (
-        f"| {name} | {len(body['turns'])} | {eos['p50']:.0f} / {eos['p95']:.0f} | {eot['p50']:.0f} / {eot['p95']:.0f} "
-        f"| {share['p50']:.0f} | {body['summary']['residual_ms']['p99']:.2f} | {body['failures']} "
-        f"| {body['loop_lag_p99_ms']:.1f} | {body['memory_mb']['both']:.0f} |"
-    )
+def run(plan: list[Step], kept: Kept, threads: int | None, console: Console) -> list[str]:
+    """All steps that are not kept yet, those that want the same server one after another. Returns what failed."""
+    failed: list[str] = []
+    todo = [step for step in plan if kept.get(step.name) is None]
+    for environment in dict.fromkeys(tuple(sorted(step.environment.items())) for step in todo):
+        with server(threads, dict(environment)) as url:
+            time.sleep(5)
+            if not environment and kept.get("idle") is None:
+                kept.put("idle", memory_mb(metrics(url)))
+            for step in todo:
+                if tuple(sorted(step.environment.items())) != environment:
+                    continue
+                console.rule(f"{step.name}: {turns_of(step.options)} questions ({time.strftime('%H:%M:%S')})")
+                try:
+                    kept.put(step.name, asyncio.run(measured(url, step.options)))
+                except client.ClientFailure as failure:
+                    failed.append(f"{step.name}: {failure}")
+                    console.print(f"[red]{failed[-1]}[/]")
+                time.sleep(REST_S)
+    return failed
 
 
-def plot(runs: dict[str, Any], to: Path) -> None:
-    """The distribution of the first packet, and the median of each stage."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6))
-    for name, body in runs.items():
-        values = sorted(turn["ttfp_eos_ms"] for turn in body["turns"] if turn.get("ttfp_eos_ms") is not None)
-        left.step(values, [(k + 1) / len(values) for k in range(len(values))], where="post", label=name)
-    left.axvline(920, color="grey", linestyle=":", label="published: 920 ms")
-    left.set(xlabel="ms from the end of speech to the first packet", ylabel="share of turns", xlim=(0, None))
-    left.legend(fontsize=8)
-    begin = dict.fromkeys(runs, 0.0)
-    stages = list(next(iter(runs.values()))["turns"][0]["ledger"]["stages_ms"])
-    for stage in stages:
-        medians = [body["summary"][stage]["p50"] or 0.0 for body in runs.values()]
-        right.barh(list(runs), medians, left=list(begin.values()), label=stage)
-        begin = {name: begin[name] + value for name, value in zip(runs, medians, strict=True)}
-    right.set(xlabel="ms, median of each stage")
-    right.invert_yaxis()
-    right.legend(fontsize=7, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
-    figure.tight_layout()
-    figure.savefig(to, dpi=110)
+def turns_of(options: client.MeasureOptions) -> int:
+    turns = options.turns or len(options.files) * (2 if options.compare_effort else 1)
+    return turns * options.sessions
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="each sample once per run")
-    parser.add_argument("--threads", type=int)
+def compared(samples: list[Sample], at: Path, kept: Kept, *, quick: bool, console: Console) -> None:
+    """The cascade over the plain and paused recordings, as `forethought measure --compare cascade` runs it."""
+    if kept.get("cascade") is not None:
+        return
+    files = [at / sample.file for sample in samples if sample.set in ("plain", "paused")]
+    console.rule(f"cascade: {len(files[::40] if quick else files)} recordings ({time.strftime('%H:%M:%S')})")
+    try:
+        kept.put("cascade", asyncio.run(run_cascade(files[::40] if quick else files)))
+    except client.ClientFailure as failure:
+        console.print(f"[yellow]no comparison:[/] {failure}")
+
+
+def write(data: dict[str, Any]) -> None:
+    """docs/data/first_packet.json, one turn a line; the plots; the results section of the page."""
+    DATA.mkdir(exist_ok=True)
+    (DATA / "first_packet.json").write_text(latency_page.compact_json(data))
+    latency_plots.draw(data, DATA)
+    latency_page.update()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a few turns of each step; writes nothing to docs")
+    parser.add_argument("--resume", action="store_true", help="keep the steps that are done")
+    parser.add_argument("--only", nargs="+", metavar="STEP", help="these steps only, and cascade if named")
+    parser.add_argument("--variants", type=int, default=3, help="recordings with pauses for each sentence")
+    parser.add_argument("--threads", type=int, help="of the engine")
     parser.add_argument("--no-write", action="store_true")
     arguments = parser.parse_args()
     console = Console()
-    turns = len(SAMPLES) if arguments.quick else 7 * len(SAMPLES)
-    with server(arguments.threads) as url:
-        time.sleep(5)
-        idle = memory_mb(url)
-        console.print(f"idle: {idle}")
-        files = tuple(SAMPLES)
-        runs = {
-            "WebRTC": client.MeasureOptions(files, url=url, transport="webrtc", turns=turns),
-            "WebSocket": client.MeasureOptions(files, url=url, transport="websocket", turns=len(SAMPLES)),
-            "WebRTC, 4 sessions": client.MeasureOptions(
-                files, url=url, transport="webrtc", turns=len(SAMPLES) // 2, sessions=4
-            ),
-        }
-        results = {name: asyncio.run(watched(url, options)) for name, options in runs.items()}
-    console.print(HEADER, soft_wrap=True)
-    for name, body in results.items():
-        console.print(table(name, body), markup=False, highlight=False, soft_wrap=True)
-        saved = [turn["thinking"]["tokens_before_turn_end"] for turn in body["turns"] if turn.get("thinking")]
-        console.print(f"{name}: tokens written before the turn ended {percentiles(saved)}")
-    if not arguments.no_write:
-        DATA.mkdir(exist_ok=True)
-        (DATA / "first_packet.json").write_text(json.dumps({"idle_memory_mb": idle, "runs": results}, indent=1) + "\n")
-        plot(results, DATA / "first_packet.png")
+    at = KEPT.parent / "samples"
+    samples = make(at, arguments.variants)
+    plan = steps(samples, at, quick=arguments.quick)
+    names = [*(step.name for step in plan), "cascade"]
+    wanted = arguments.only or names
+    if not set(wanted) <= set(names):
+        parser.error(f"the steps are {', '.join(names)}")
+    stamp = f"{commit()} variants={arguments.variants}"
+    directory = KEPT.with_name("first_packet_quick") if arguments.quick else KEPT
+    kept = Kept(directory, stamp, resume=arguments.resume)
+    failed = run([step for step in plan if step.name in wanted], kept, arguments.threads, console)
+    if "cascade" in wanted:
+        compared(samples, at, kept, quick=arguments.quick, console=console)
+    if kept.get("bandwidth") is None:
+        kept.put("bandwidth", {"gb_s": round(read_bandwidth_gb_s(), 2)})
+    data = {
+        "commit": stamp,
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": machine(),
+        "read_bandwidth_gb_s": (kept.get("bandwidth") or {}).get("gb_s"),
+        "idle_memory_mb": kept.get("idle"),
+        "runs": {step.name: body for step in plan if (body := kept.get(step.name)) is not None},
+        "cascade": kept.get("cascade"),
+    }
+    console.rule("figures")
+    rows = latency_figures.figures(data) + latency_figures.physical_limits(data)
+    console.print(latency_figures.table(rows), markup=False, highlight=False, soft_wrap=True)
+    if {"plain", "paused"} <= data["runs"].keys() and not arguments.no_write and not arguments.quick:
+        write(data)
+        console.print(f"written: {DATA / 'first_packet.json'}, the plots beside it, docs/latency.md")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

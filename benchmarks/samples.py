@@ -84,6 +84,7 @@ class Sample:
     expected: str | None
     seconds: float
     pauses: tuple[Pause, ...] = ()
+    key: str | None = None  # the words that any right answer has in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Source:
     text: str
     words: tuple[tuple[str, int, int], ...]
     expected: str | None
+    key: str | None = None
 
     @property
     def group(self) -> str:
@@ -118,10 +120,16 @@ def path_of(name: str) -> Path:
 
 def sources() -> list[Source]:
     """All recordings that are on this machine, seed samples first."""
-    answers = {entry["file"]: entry["expected_answer"] for entry in json.loads((SAMPLES / "expected.json").read_text())}
+    answers = {entry["file"]: entry for entry in json.loads((SAMPLES / "expected.json").read_text())}
     known: dict[str, dict[str, Any]] = json.loads(WORD_TIMES.read_text())
     return [
-        Source(name, entry["text"], tuple((w, b, e) for w, b, e in entry["words"]), answers.get(Path(name).name))
+        Source(
+            name,
+            entry["text"],
+            tuple((w, b, e) for w, b, e in entry["words"]),
+            answers.get(Path(name).name, {}).get("expected_answer"),
+            answers.get(Path(name).name, {}).get("key"),
+        )
         for name, entry in known.items()
         if path_of(name).is_file()
     ]
@@ -226,8 +234,9 @@ def make(to: Path, variants: int = 3, seed: int = 0, *, long: bool = True) -> li
     for source in sources():
         pcm = load(path_of(source.name))
         about = {"name": source.name, "group": source.group, "kind": source.kind, "text": source.text}
+        about |= {"expected": source.expected, "key": source.key}
         file = f"plain/{source.stem}.wav"
-        samples.append(Sample(file, "plain", **about, expected=source.expected, seconds=write(to / file, pcm)))
+        samples.append(Sample(file, "plain", **about, seconds=write(to / file, pcm)))
         for variant in range(variants):
             random = np.random.default_rng([seed, zlib.crc32(source.name.encode()), variant])
             plan = pause_plan(source, random)
@@ -236,7 +245,7 @@ def make(to: Path, variants: int = 3, seed: int = 0, *, long: bool = True) -> li
             paused, pauses = with_natural_pauses(pcm, source, plan, random)
             file = f"paused/{source.stem}.{variant}.wav"
             seconds = write(to / file, paused)
-            samples.append(Sample(file, "paused", **about, expected=source.expected, seconds=seconds, pauses=pauses))
+            samples.append(Sample(file, "paused", **about, seconds=seconds, pauses=pauses))
     if long:
         samples += asyncio.run(make_long(to))
     rows = ",\n".join(json.dumps(asdict(sample)) for sample in samples)

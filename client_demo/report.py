@@ -44,7 +44,11 @@ class MeasuredTurn:
     def to_json(self) -> dict[str, Any]:
         body = self.report.to_json() if self.report else {"status": self.missing}
         cut_in_ms = None if self.cut_in_ms is None else round(self.cut_in_ms, 3)
-        about = {"question": self.question, "effort": self.effort, "cut_in_ms": cut_in_ms}
+        about: dict[str, Any] = {"question": self.question, "effort": self.effort, "cut_in_ms": cut_in_ms}
+        ahead = thinking_saved.thinking_saved(self.report) if self.report else None
+        if ahead is not None:
+            about["hidden_ms"] = round(ahead.hidden_ms, 3)
+            about["counterfactual_ttfp_eos_ms"] = round(ahead.counterfactual_ttfp_eos_ms, 3)
         return {"session": self.session, "file": self.file, **about, **body}
 
 
@@ -99,6 +103,7 @@ class MeasureResult:
             "thinking_saved": saved(self.timed),
             "efforts": efforts(self),
             "correctness": score(self),
+            "expected": {file: one.answer for file, one in self.expected.items() if one.answer},
             "cascade": self.cascade,
             "unbalanced_ledgers": unbalanced(self.reports),
             "failures": self.failures,
