@@ -46,8 +46,10 @@ def compact_json(data: Mapping[str, Any]) -> str:
     return body(data, "") + "\n"
 
 
-def results(data: Mapping[str, Any], playout: Mapping[str, Any] | None) -> str:
+def results(data: Mapping[str, Any] | None, playout: Mapping[str, Any] | None) -> str:
     """Markdown between the marks."""
+    if data is None:
+        return "No run of this version is published yet."
     commit, _, _ = str(data.get("commit", "unknown")).partition(" ")
     parts = [
         f"{machine_line(data['machine'])}; client, server and engine share the cores. {data['date']}, at "
@@ -108,7 +110,7 @@ def update(*, check: bool = False) -> bool:
     page = PAGE.read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    section = results(read("first_packet.json") or {}, read("playout.json"))
+    section = results(read("first_packet.json"), read("playout.json"))
     new = f"{before}{BEGIN}\n\n{section}\n\n{END}{after}"
     if not check and new != page:
         PAGE.write_text(new)

@@ -89,7 +89,7 @@ def waterfall(data: Mapping[str, Any], turns: Sequence[Turn], to: Path) -> None:
         other = median_turn(theirs)
         rows.append(("cascade", other["stages_ms"], CASCADE_COLOURS, other["ttfp_eos_ms"]))
     figure, axes = plt.subplots(figsize=(10, 1.6 + 1.1 * len(rows)))
-    for place, (name, stages, colours, total) in enumerate(rows):
+    for place, (_, stages, colours, total) in enumerate(rows):
         begin = 0.0
         for step, (stage, ms) in enumerate((stage, ms) for stage, ms in stages.items() if ms > 0):
             axes.barh(place, ms, left=begin, height=0.55, color=colours.get(stage, AIM))
