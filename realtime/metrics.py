@@ -30,6 +30,8 @@ class TurnMetrics(Protocol):
 
     def turn(self, status: str, statement: Statement | None) -> None: ...
 
+    def starved(self, frames: int) -> None: ...
+
 
 class Metrics:
     """Counters, gauges and histograms of one server."""

@@ -232,6 +232,9 @@ class _World:
     def turn(self, status: str, statement: Statement | None) -> None:
         self.walk.meet(Closed(status, None if statement is None else statement.to_json()))
 
+    def starved(self, frames: int) -> None:
+        """Counted live only: what was heard is on the tape frame by frame."""
+
 
 class _Link:
     """See `realtime.transport.Link`."""

@@ -307,3 +307,6 @@ class _Metrics:
     def turn(self, status: str, statement: Statement | None) -> None:
         self._recorder.write(Closed(status, None if statement is None else statement.to_json()))
         self._metrics.turn(status, statement)
+
+    def starved(self, frames: int) -> None:
+        self._metrics.starved(frames)
