@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from realtime.errors import TapeError
 from realtime.replay.check import check
-from realtime.replay.tape import Difference, Judged
+from realtime.replay.records import Judged
 from realtime.replay.turns import policy_as_plain, policy_of_plain, replay_turns, turn_tape, watched
+from realtime.replay.walk import Difference
 from realtime.turns import FRAME_SAMPLES, TurnPolicy, VoiceFrame
 from tests.turn_tapes import TAPES, scenes
 

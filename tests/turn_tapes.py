@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from realtime.replay.tape import Judged
+from realtime.replay.records import Judged
 from realtime.replay.turns import turn_tape, watched
 from realtime.turns import (
     FRAME_SAMPLES,

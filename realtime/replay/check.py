@@ -7,8 +7,9 @@ from pathlib import Path
 
 from realtime.errors import TapeError
 from realtime.replay.player import play_session
-from realtime.replay.tape import Difference, Walk, read_tape
+from realtime.replay.tape import read_tape
 from realtime.replay.turns import is_turn_tape, replay_turns, turn_tape
+from realtime.replay.walk import Difference, Walk
 
 SHOWN_CHARACTERS = 400
 

@@ -17,19 +17,10 @@ from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore
 from realtime.engine.loader import load_engine
 from realtime.errors import TapeError
+from realtime.replay import records as r
 from realtime.replay.recorder import BYTES_PER_MB, RecordedClock
-from realtime.replay.tape import (
-    Ended,
-    Handled,
-    Header,
-    Now,
-    Record,
-    Said,
-    Stepped,
-    TapeWriter,
-    Walk,
-    manifest_hash,
-)
+from realtime.replay.tape import TapeWriter, foreign, manifest_hash
+from realtime.replay.walk import Walk
 
 
 def model_hashes(config: EngineConfig) -> dict[str, str]:
@@ -55,12 +46,12 @@ class _Tapes:
 
     def begin(self, session: str) -> None:
         if self._tape is None:
-            header = Header(side="engine", settings=asdict(self._config), models=model_hashes(self._config))
+            header = r.Header(side="engine", settings=asdict(self._config), models=model_hashes(self._config))
             engines = (self._directory / f"{session}.{number}.engine.tape" for number in count(1))
             path = next(path for path in engines if not path.exists())  # the session may have lost an engine before
             self._tape = TapeWriter(path, header, self._config.record_mb * BYTES_PER_MB)
 
-    def write(self, record: Record) -> None:
+    def write(self, record: r.Record) -> None:
         if self._tape is not None:
             self._tape.write(record)
 
@@ -90,19 +81,19 @@ class RecordedCore:
             return self._core.handle(message)
         if isinstance(message, m.OpenSession):
             self._tapes.begin(message.session)
-        self._tapes.write(Handled(message))
+        self._tapes.write(r.Handled(message))
         said = self._said(self._core.handle(message))
         if not self._core.session_count:
             self._tapes.end()
         return said
 
     def step(self) -> list[m.FromEngine]:
-        self._tapes.write(Stepped())
+        self._tapes.write(r.Stepped())
         return self._said(self._core.step())
 
     def _said(self, messages: list[m.FromEngine]) -> list[m.FromEngine]:
         for message in messages:
-            self._tapes.write(Said(message))
+            self._tapes.write(r.Said(message))
         return messages
 
 
@@ -113,12 +104,15 @@ class _Clock:
         self.walk: Walk | None = None
 
     def now_ns(self) -> int:
-        return 0 if self.walk is None else self.walk.read(Now).ns
+        return 0 if self.walk is None else self.walk.read(r.Now).ns
 
 
-def play_engine(header: Header, records: Iterable[Record]) -> Walk:
+def play_engine(header: r.Header, records: Iterable[r.Record]) -> Walk:
     """Replay a whole engine tape. Raises `Difference`, and `TapeError` for a damaged tape or one of other weights."""
-    config = replace(EngineConfig(**header.settings), record_dir=None)
+    try:
+        config = replace(EngineConfig(**header.settings), record_dir=None)
+    except TypeError as error:
+        raise foreign(header) from error
     if header.models != model_hashes(config):
         raise TapeError(f"the tape was made with other weights than those of {config.model}; replay it with those")
     clock = _Clock()
@@ -126,16 +120,16 @@ def play_engine(header: Header, records: Iterable[Record]) -> Walk:
     walk = clock.walk = Walk(records)
     while (record := walk.next) is not None:
         match record:
-            case Handled():
-                said = core.handle(walk.read(Handled).message)
-            case Stepped():
-                walk.read(Stepped)
+            case r.Handled():
+                said = core.handle(walk.read(r.Handled).message)
+            case r.Stepped():
+                walk.read(r.Stepped)
                 said = core.step()
-            case Ended():
-                walk.read(Ended)
+            case r.Ended():
+                walk.read(r.Ended)
                 break
             case _:
                 raise walk.differ("nothing")
         for message in said:
-            walk.meet(Said(message))
+            walk.meet(r.Said(message))
     return walk

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from concurrent.futures import Executor
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from realtime.conversation import Conversation, Services
 from realtime.engine import messages as m
 from realtime.engine.client import EngineListener
@@ -19,40 +21,25 @@ from realtime.errors import EngineLost
 from realtime.ledger import Statement
 from realtime.opening import Opening, open_protocol
 from realtime.protocol.ids import SeededIds
-from realtime.replay.tape import (
-    Back,
-    Cancelled,
-    Closed,
-    Ended,
-    Event,
-    Failed,
-    Got,
-    Header,
-    Lost,
-    Now,
-    Popped,
-    Record,
-    Refused,
-    Resumed,
-    Said,
-    Told,
-    Walk,
-    folded,
-)
+from realtime.replay import records as r
+from realtime.replay.tape import foreign
 from realtime.replay.turns import watched
 from realtime.replay.values import error_named, value_of
+from realtime.replay.walk import Walk
 from realtime.settings import Settings
 from realtime.transport.link import Incoming, PlayoutFrameLike
 from realtime.turns.detectors import EndpointDetector, FrameDetector
 from tts_bridge import Pcm, Voice
 
 
-def play_session(header: Header, records: Iterable[Record]) -> Walk:
+def play_session(header: r.Header, records: Iterable[r.Record]) -> Walk:
     """Replay a whole session. Raises `Difference` where it leaves the tape, `TapeError` where that is damaged."""
     walk = Walk(records)
     world = _World(walk)
-    opening = Opening(**header.opening)
-    settings = Settings(**header.settings)
+    try:
+        opening, settings = Opening(**header.opening), Settings(**header.settings)
+    except (TypeError, ValidationError) as error:
+        raise foreign(header) from error
     services = Services(
         settings=settings,
         clock=world,
@@ -73,8 +60,8 @@ def play_session(header: Header, records: Iterable[Record]) -> Walk:
     try:
         main.send(None)  # up to its wait for the end
         while walk.next is not None:
-            if isinstance(walk.next, Ended):
-                walk.read(Ended)
+            if isinstance(walk.next, r.Ended):
+                walk.read(r.Ended)
                 break
             world.step(walk.next)
     finally:
@@ -166,25 +153,25 @@ class _World:
         self.listener: EngineListener | None = None
         self.pop: Callable[[], PlayoutFrameLike] | None = None
 
-    def step(self, record: Record) -> None:
+    def step(self, record: r.Record) -> None:
         """Make one step of what the tape says comes next."""
         match record:
-            case Resumed():
-                self._resume(self.walk.read(Resumed).task)
-            case Got():
-                self._bring(self.walk.read(Got))
-            case Cancelled():
-                number = self.walk.read(Cancelled).task
+            case r.Resumed():
+                self._resume(self.walk.read(r.Resumed).task)
+            case r.Got():
+                self._bring(self.walk.read(r.Got))
+            case r.Cancelled():
+                number = self.walk.read(r.Cancelled).task
                 self._run(number, lambda work: work.throw(asyncio.CancelledError()))
-            case Said() if self.listener is not None:
-                self.listener.engine_said(self.walk.read(Said).message)
-            case Lost() if self.listener is not None:
-                self.listener.engine_lost(EngineLost(self.walk.read(Lost).message))
-            case Back() if self.listener is not None:
-                self.walk.read(Back)
+            case r.Said() if self.listener is not None:
+                self.listener.engine_said(self.walk.read(r.Said).message)
+            case r.Lost() if self.listener is not None:
+                self.listener.engine_lost(EngineLost(self.walk.read(r.Lost).message))
+            case r.Back() if self.listener is not None:
+                self.walk.read(r.Back)
                 self.listener.engine_back()
-            case Popped() if self.pop is not None:
-                self.walk.read(Popped)
+            case r.Popped() if self.pop is not None:
+                self.walk.read(r.Popped)
                 self.pop()
             case _:
                 raise self.walk.differ("nothing")
@@ -197,7 +184,7 @@ class _World:
             raise self.walk.differ(f"task {number} still waiting")
         self._run(number, lambda work: work.send(None))
 
-    def _bring(self, got: Got) -> None:
+    def _bring(self, got: r.Got) -> None:
         future = self._task(got.task).awaits
         if future is None or future not in self.loop.outside or future.done():
             raise self.walk.differ(f"task {got.task} waiting for nothing from outside")
@@ -220,17 +207,17 @@ class _World:
         except (StopIteration, asyncio.CancelledError):
             task.awaits = None
         except Exception as error:  # the boundary of a task, as in a group
-            if not isinstance(self.walk.next, Failed):
+            if not isinstance(self.walk.next, r.Failed):
                 raise
-            self.walk.meet(Failed(number, type(error).__name__))
+            self.walk.meet(r.Failed(number, type(error).__name__))
 
     # --- what the conversation is given ---------------------------------------------------------------
 
     def now_ns(self) -> int:
-        return self.walk.read(Now).ns
+        return self.walk.read(r.Now).ns
 
     def turn(self, status: str, statement: Statement | None) -> None:
-        self.walk.meet(Closed(status, None if statement is None else statement.to_json()))
+        self.walk.meet(r.Closed(status, None if statement is None else statement.to_json()))
 
     def starved(self, frames: int) -> None:
         """Counted live only: what was heard is on the tape frame by frame."""
@@ -251,7 +238,7 @@ class _Link:
             yield await self._world.loop.from_outside()
 
     async def send(self, event: dict[str, Any]) -> None:
-        self._world.walk.meet(Event(folded(event)))
+        self._world.walk.meet(r.Event(r.folded(event)))
 
     def attach_playout(self, pop: Callable[[], PlayoutFrameLike]) -> None:
         self._world.pop = pop
@@ -273,9 +260,9 @@ class _Engine:
         pass
 
     def send(self, message: m.ToEngine) -> None:
-        self._world.walk.meet(Told(folded(message)))
-        if isinstance(self._world.walk.next, Refused):
-            refused = self._world.walk.read(Refused)
+        self._world.walk.meet(r.Told(r.folded(message)))
+        if isinstance(self._world.walk.next, r.Refused):
+            refused = self._world.walk.read(r.Refused)
             raise error_named(refused.error, refused.message)
 
 

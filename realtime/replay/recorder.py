@@ -25,25 +25,8 @@ from realtime.metrics import TurnMetrics
 from realtime.opening import Opening, open_protocol
 from realtime.protocol import ProtocolSession
 from realtime.protocol.ids import SeededIds
-from realtime.replay.tape import (
-    Back,
-    Cancelled,
-    Closed,
-    Event,
-    Failed,
-    Got,
-    Header,
-    Lost,
-    Now,
-    Popped,
-    Record,
-    Refused,
-    Resumed,
-    Said,
-    TapeWriter,
-    Told,
-    folded,
-)
+from realtime.replay import records as r
+from realtime.replay.tape import TapeWriter
 from realtime.replay.turns import watched
 from realtime.replay.values import plain_of
 from realtime.settings import Settings
@@ -67,7 +50,7 @@ class SessionRecorder:
     def __init__(self, settings: Settings, opening: Opening, directory: Path, models: dict[str, str]) -> None:
         seed = secrets.token_bytes(SEED_BYTES)
         self.protocol: ProtocolSession = open_protocol(settings, opening, SeededIds(seed))
-        header = Header(
+        header = r.Header(
             side="session",
             settings=settings.model_dump(mode="json"),  # keys and secrets are masked
             models=models,
@@ -98,7 +81,7 @@ class SessionRecorder:
 
     # --- for the wrappers ---------------------------------------------------------------------------
 
-    def write(self, record: Record) -> None:
+    def write(self, record: r.Record) -> None:
         self._tape.write(record)
 
     def over(self) -> None:
@@ -121,7 +104,7 @@ class SessionRecorder:
         try:
             brought = value = await work
         except asyncio.CancelledError:
-            self.write(Cancelled(task.number))
+            self.write(r.Cancelled(task.number))
             raise
         except Exception as error:
             brought = error
@@ -129,7 +112,7 @@ class SessionRecorder:
         finally:
             task.is_outside = False
             if (plain := plain_of(brought)) is not None:
-                self.write(Got(task.number, plain))
+                self.write(r.Got(task.number, plain))
         return value
 
 
@@ -151,14 +134,14 @@ class _Task(Coroutine[Any, Any, T]):
         """A task is resumed like this when it is cancelled, and when what it waited for failed."""
         if isinstance(error[0], asyncio.CancelledError):
             if not self.is_outside:
-                self._recorder.write(Cancelled(self.number))
+                self._recorder.write(r.Cancelled(self.number))
         else:
             self._went_on(plain_of(error[0]))
         return self._step(lambda: self._work.throw(*error))
 
     def _went_on(self, brought: list[Any] | None) -> None:
         if not self.is_outside:
-            self._recorder.write(Resumed(self.number) if brought is None else Got(self.number, brought))
+            self._recorder.write(r.Resumed(self.number) if brought is None else r.Got(self.number, brought))
 
     def close(self) -> None:
         self._work.close()
@@ -173,7 +156,7 @@ class _Task(Coroutine[Any, Any, T]):
         except (StopIteration, asyncio.CancelledError):
             raise
         except Exception as error:
-            self._recorder.write(Failed(self.number, type(error).__name__))
+            self._recorder.write(r.Failed(self.number, type(error).__name__))
             raise
         return self._awaits
 
@@ -205,13 +188,13 @@ class _Group(asyncio.TaskGroup):
 class RecordedClock:
     """A clock whose readings are written down."""
 
-    def __init__(self, clock: Clock, write: Callable[[Record], None]) -> None:
+    def __init__(self, clock: Clock, write: Callable[[r.Record], None]) -> None:
         self._clock = clock
         self._write = write
 
     def now_ns(self) -> int:
         now_ns = self._clock.now_ns()
-        self._write(Now(now_ns))
+        self._write(r.Now(now_ns))
         return now_ns
 
 
@@ -231,12 +214,12 @@ class _Link:
             yield await self._recorder.outside(anext(incoming))
 
     async def send(self, event: dict[str, Any]) -> None:
-        self._recorder.write(Event(folded(event)))
+        self._recorder.write(r.Event(r.folded(event)))
         await self._recorder.outside(self._link.send(event))
 
     def attach_playout(self, pop: Callable[[], PlayoutFrameLike]) -> None:
         def popped() -> PlayoutFrameLike:
-            self._recorder.write(Popped())
+            self._recorder.write(r.Popped())
             return pop()
 
         self._link.attach_playout(popped)
@@ -259,11 +242,11 @@ class _Engine:
         self._engine.forget(session)
 
     def send(self, message: m.ToEngine) -> None:
-        self._recorder.write(Told(folded(message)))
+        self._recorder.write(r.Told(r.folded(message)))
         try:
             self._engine.send(message)
         except EngineError as error:
-            self._recorder.write(Refused(type(error).__name__, error.message))
+            self._recorder.write(r.Refused(type(error).__name__, error.message))
             raise
 
 
@@ -273,15 +256,15 @@ class _Listener:
         self._recorder = recorder
 
     def engine_said(self, message: m.FromEngine) -> None:
-        self._recorder.write(Said(message))
+        self._recorder.write(r.Said(message))
         self._listener.engine_said(message)
 
     def engine_lost(self, error: EngineLost) -> None:
-        self._recorder.write(Lost(error.message))
+        self._recorder.write(r.Lost(error.message))
         self._listener.engine_lost(error)
 
     def engine_back(self) -> None:
-        self._recorder.write(Back())
+        self._recorder.write(r.Back())
         self._listener.engine_back()
 
 
@@ -305,7 +288,7 @@ class _Metrics:
         self._recorder = recorder
 
     def turn(self, status: str, statement: Statement | None) -> None:
-        self._recorder.write(Closed(status, None if statement is None else statement.to_json()))
+        self._recorder.write(r.Closed(status, None if statement is None else statement.to_json()))
         self._metrics.turn(status, statement)
 
     def starved(self, frames: int) -> None:

@@ -22,13 +22,14 @@ from typing import Any, cast
 import msgspec
 
 from realtime.errors import TapeError
-from realtime.replay.tape import Difference, Judged, Record
+from realtime.replay import records as r
+from realtime.replay.walk import Difference
 from realtime.turns import FRAME_SAMPLES, TurnMachine, TurnMode, TurnPolicy, VoiceFrame
 from realtime.turns.policy import EAGERNESS
 
 TURN_FORMAT = 1
 BEGIN = "begin"  # stands for the machine's construction
-Tell = Callable[[Judged], None]
+Tell = Callable[[r.Judged], None]
 Row = list[Any]
 
 
@@ -49,7 +50,7 @@ class _Watched:
 
         def call(*arguments: Any) -> Any:
             decided = member(*arguments)
-            self._tell(Judged(name, [_plain(argument) for argument in arguments], decisions_as_plain(decided)))
+            self._tell(r.Judged(name, [_plain(argument) for argument in arguments], decisions_as_plain(decided)))
             return decided
 
         return call
@@ -59,7 +60,7 @@ def watched(tell: Tell) -> Callable[[TurnPolicy], TurnMachine]:
     """What makes turn machines that tell of every call."""
 
     def machine(policy: TurnPolicy) -> TurnMachine:
-        tell(Judged(BEGIN, [_plain(policy)], []))
+        tell(r.Judged(BEGIN, [_plain(policy)], []))
         return cast(TurnMachine, _Watched(TurnMachine(policy), tell))
 
     return machine
@@ -107,9 +108,9 @@ def policy_of_plain(plain: dict[str, Any]) -> TurnPolicy:
 # --- the text ---------------------------------------------------------------------------------------
 
 
-def turn_tape(records: Iterable[Record], about: str = "") -> str:
+def turn_tape(records: Iterable[r.Record], about: str = "") -> str:
     """The turn-taking in the records of a session, as text. Raises `TapeError` where there is none."""
-    judged = [record for record in records if isinstance(record, Judged)]
+    judged = [record for record in records if isinstance(record, r.Judged)]
     if not judged or judged[0].call != BEGIN:
         raise TapeError("there is no turn-taking on this tape")
     header = {
