@@ -1,9 +1,10 @@
 """What decoding costs, how near it is to the memory's limit, and whether int8 says what float32 says.
 
-    python -m benchmarks.decoder [--threads 2] [--json OUT] [--skip-samples]
+    python -m benchmarks.decoder [--json OUT] [--skip-samples]
 
-Times are medians, with the fastest decile beside them: on a machine that does other work the decile is nearer to what
-the code costs, the median to what a user gets. The limit of decoding is reading every weight once per step.
+One thread. Times are medians, with the fastest decile beside them: on a machine that does other work the decile is
+nearer to what the code costs, the median to what a user gets. The limit of decoding is reading every weight once per
+step. "native" is the compiled step, "torch" the same network by torch's operators.
 Agreement: greedy answers to the seed samples against those recorded with the checkpoint, and, position by position
 along the recorded answers, whether int8 and float32 prefer the same token.
 """
@@ -14,92 +15,133 @@ import argparse
 import json
 import os
 import platform
+import threading
 import time
 import wave
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numba import njit
 
 from realtime.decoder import Decoder, Row, Symbol, greedy
+from realtime.decoder.native.host import kind_of_host
 from streaming_encoder import EncoderStream, load_audio_model
 
 SEED = Path(__file__).parents[1] / "models" / "seed"
 SAMPLES = SEED / "samples"
 MAX_ANSWER_TOKENS = 120
 REPEATS = 40
+KV_TOKENS = 12_288  # 64 lanes of 100 and their tokens
 
 
-def machine(threads: int) -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return {
         "cpu": names[0] if names else platform.processor(),
         "cores": os.cpu_count(),
-        "threads": threads,
+        "kernels": kind.name if (kind := kind_of_host()) else None,
         "vnni": bool(getattr(torch.cpu, "_is_vnni_supported", bool)()),
         "torch": torch.__version__,
         "load_average_1_min": round(os.getloadavg()[0], 1),
     }
 
 
-def timed_ms(action: Callable[[], object], repeats: int = REPEATS) -> dict[str, float]:
-    """Median and fastest decile of `repeats` calls, after three calls that do not count."""
-    times = []
-    for count in range(repeats + 3):
-        begin = time.perf_counter()
-        action()
-        if count >= 3:
-            times.append((time.perf_counter() - begin) * 1e3)
+def summary(times: list[float]) -> dict[str, float]:
+    """Median and fastest decile."""
     return {"median": float(np.median(times)), "p10": float(np.percentile(times, 10))}
 
 
-def read_bandwidth_gb_s() -> float:
-    """Reading 256 MiB of float32, a size no cache holds; the fastest of ten."""
-    data = torch.ones(64 << 20)
-    data.sum()
-    best = min(_seconds(data.sum) for _ in range(10))
-    return data.numel() * 4 / best / 1e9
+@njit(nogil=True, fastmath=True)
+def _sum(data: np.ndarray) -> int:
+    total = 0
+    for index in range(len(data)):
+        total += data[index]
+    return total
 
 
-def _seconds(action: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    action()
-    return time.perf_counter() - begin
+def read_bandwidth_gb_s(threads: int) -> float:
+    """Reading 256 MiB, a size no cache holds, each thread its part; the fastest of twenty."""
+    parts = np.array_split(np.ones(32 << 20, np.int64), threads)
+    _sum(parts[0][:8])
+
+    def once() -> float:
+        begin = time.perf_counter()
+        others = [threading.Thread(target=_sum, args=(part,)) for part in parts[1:]]
+        for other in others:
+            other.start()
+        _sum(parts[0])
+        for other in others:
+            other.join()
+        return time.perf_counter() - begin
+
+    return float(sum(part.nbytes for part in parts) / min(once() for _ in range(20)) / 1e9)
 
 
 def random_tokens(count: int) -> list[int]:
     return [int(token) for token in np.random.default_rng(count).integers(20, 40_000, count)]
 
 
-def decoding(decoder: Decoder, lanes: int, context: int) -> dict[str, float]:
-    """One step of `lanes` decoding lanes that each hold `context` positions."""
-    seqs = [decoder.new(random_tokens(context + REPEATS + 3)) for _ in range(lanes)]
-    for seq in seqs:
-        while seq.computed < context:
-            decoder.step([Row(seq, min(128, context - seq.computed))])
-    found = timed_ms(lambda: decoder.step([Row(seq, 1, want_logits=True) for seq in seqs]))
-    for seq in seqs:
-        decoder.drop(seq)
-    return found
+class Lanes:
+    """`lanes` decoding lanes of one decoder that each hold `context` positions of their own."""
+
+    def __init__(self, decoder: Decoder, lanes: int, context: int) -> None:
+        self.decoder = decoder
+        self.seqs = [decoder.new(random_tokens(context + REPEATS + 3)) for _ in range(lanes)]
+        for seq in self.seqs:
+            while seq.computed < context:
+                decoder.step([Row(seq, min(128, context - seq.computed))])
+
+    def step_ms(self) -> float:
+        """One step of one token a lane, with logits."""
+        rows = [Row(seq, 1, want_logits=True) for seq in self.seqs]
+        begin = time.perf_counter()
+        self.decoder.step(rows)
+        return (time.perf_counter() - begin) * 1e3
+
+    def drop(self) -> None:
+        for seq in self.seqs:
+            self.decoder.drop(seq)
+
+
+def decoding(decoders: dict[str, Decoder], lanes: int, context: int) -> dict[str, dict[str, float]]:
+    """Cost of a step of `lanes` lanes at `context`, for all decoders in turn, so that they share the machine's moods."""
+    held = {name: Lanes(decoder, lanes, context) for name, decoder in decoders.items()}
+    times: dict[str, list[float]] = {name: [] for name in held}
+    for count in range(REPEATS + 3):
+        for name, lane in held.items():
+            took = lane.step_ms()
+            if count >= 3:
+                times[name].append(took)
+    for lane in held.values():
+        lane.drop()
+    return {name: summary(took) for name, took in times.items()}
 
 
 def prefill(decoder: Decoder, rows: int) -> dict[str, float]:
     """One step of `rows` new positions on a context of 100."""
-    seq = decoder.new(random_tokens(100 + rows))
+    seq = decoder.new(random_tokens(100))
     decoder.step([Row(seq, 100)])
-
-    def once() -> None:
-        decoder.truncate(seq, 100)
+    times = []
+    for _ in range(10):
         decoder.extend(seq, random_tokens(rows))
+        begin = time.perf_counter()
         decoder.step([Row(seq, rows, want_logits=True)])
-
-    found = timed_ms(once, repeats=10)
+        times.append((time.perf_counter() - begin) * 1e3)
+        decoder.truncate(seq, 100)
     decoder.drop(seq)
-    return found
+    return summary(times)
+
+
+def print_cost(label: str, cost: dict[str, dict[str, float]], lanes: int, read_bytes: int, bandwidth: float) -> None:
+    """One line: each decoder's time, and for the first one what it makes of the memory."""
+    ours = next(iter(cost.values()))["p10"]
+    each = "   ".join(f"{name} {took['median']:6.1f} ({took['p10']:6.1f})" for name, took in cost.items())
+    gb_s = read_bytes / ours / 1e6
+    print(f"{label:28} {each}   {lanes / ours * 1e3:5.0f} tokens/s {gb_s:5.1f} GB/s {gb_s / bandwidth:4.0%}")
 
 
 def sample_prompts(decoder: Decoder) -> list[tuple[dict[str, Any], list[Symbol]]]:
@@ -176,34 +218,39 @@ def agreement(int8: Decoder, exact: Decoder) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--skip-samples", action="store_true")
     arguments = parser.parse_args()
 
-    report: dict[str, Any] = {"machine": machine(arguments.threads)}
+    torch.set_num_threads(1)
+    report: dict[str, Any] = {"machine": machine()}
     print(report["machine"])
-    decoder = Decoder.load(SEED, threads=arguments.threads)
-    bandwidth = report["read_bandwidth_gb_s"] = read_bandwidth_gb_s()
-    print(f"memory read bandwidth          {bandwidth:7.1f} GB/s")
-    weight_bytes = decoder.parameters  # int8; the tied table is read whole by the head
-    report["decoding_ms"] = {}
-    for lanes in (1, 2, 4):
-        cost = report["decoding_ms"][lanes] = decoding(decoder, lanes, 200)
-        print(
-            f"decode {lanes} lane(s), context 200   {cost['median']:7.2f} ms (p10 {cost['p10']:.2f}); "
-            f"{lanes / cost['p10'] * 1e3:.0f} tokens/s, {weight_bytes / cost['p10'] / 1e6 / bandwidth:.0%} of bandwidth"
-        )
-    report["prefill_ms"] = {}
+    report["read_bandwidth_gb_s"] = {threads: read_bandwidth_gb_s(threads) for threads in (1, 2)}
+    bandwidth = report["read_bandwidth_gb_s"][1]
+    print("memory read bandwidth:", {n: f"{found:.1f} GB/s" for n, found in report["read_bandwidth_gb_s"].items()})
+    decoders = {
+        "native": Decoder.load(SEED, threads=1, kv_tokens=KV_TOKENS),
+        "torch": Decoder.load(SEED, threads=1, kv_tokens=KV_TOKENS, native=False),
+    }
+    native = decoders["native"]
+    print(
+        "ms a step: median (fastest decile); tokens/s, GB/s and share of the one-thread bandwidth of the first's decile"
+    )
+    report["context_ms"], report["rows_ms"], report["prefill_ms"] = {}, {}, {}
+    for context in (100, 300, 500, 2000):
+        cost = report["context_ms"][context] = decoding(decoders, 1, context)
+        read_bytes = native.parameters + context * native.shape.kv_bytes_per_token_fp32
+        print_cost(f"1 lane, context {context}", cost, 1, read_bytes, bandwidth)
+    for lanes in (2, 4, 8, 16, 32, 64):
+        cost = report["rows_ms"][lanes] = decoding(decoders, lanes, 100)
+        read_bytes = native.parameters + lanes * 100 * native.shape.kv_bytes_per_token_fp32
+        print_cost(f"{lanes} lanes, context 100", cost, lanes, read_bytes, bandwidth)
     for rows in (8, 32, 64, 128):
-        cost = report["prefill_ms"][rows] = prefill(decoder, rows)
-        print(f"prefill {rows:4} rows              {cost['median']:7.2f} ms (p10 {cost['p10']:.2f})")
-    report["context_ms"] = {}
-    for context in (100, 500, 1000, 2000):
-        cost = report["context_ms"][context] = decoding(decoder, 1, context)
-        print(f"decode at context {context:5}        {cost['median']:7.2f} ms (p10 {cost['p10']:.2f})")
+        cost = report["prefill_ms"][rows] = {name: prefill(decoder, rows) for name, decoder in decoders.items()}
+        print_cost(f"prefill of {rows} rows at 100", cost, rows, native.parameters, bandwidth)
     if not arguments.skip_samples:
-        report["agreement"] = agreement(decoder, Decoder.load(SEED, threads=arguments.threads, exact=True))
+        exact = Decoder.load(SEED, threads=1, exact=True)
+        report["agreement"] = {name: agreement(decoder, exact) for name, decoder in decoders.items()}
         print(json.dumps(report["agreement"], indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))

@@ -25,14 +25,17 @@ def _scores(queries: int) -> Any:
         last = e.b.sub(units, e.i64(1))
         groups = e.b.udiv(e.b.add(units, e.i64(SCORED_UNITS - 1)), e.i64(SCORED_UNITS))
         with e.loop(groups) as group:
-            places = []
-            for number in range(SCORED_UNITS):  # where a group has fewer units, the last one again: never read
+            places, next_places = [], []
+            for number in range(2 * SCORED_UNITS):  # where a group has fewer units, the last one again: never read
                 unit = e.at(number, group, SCORED_UNITS)
                 unit = e.b.select(e.b.icmp_signed("<", unit, last), unit, last)
-                places.append(e.at(keys, e.load(I64, e.at(table, unit, 8), 8), unit_bytes))
+                place = e.at(keys, e.load(I64, e.at(table, unit, 8), 8), unit_bytes)
+                (places if number < SCORED_UNITS else next_places).append(place)
             sums = [[e.variable(e.constant(0.0)) for _ in range(SCORED_UNITS)] for _ in range(queries)]
             with e.loop(head_dim) as dim:
                 columns = [e.load(FLOATS, e.at(place, dim, _VECTOR_BYTES), 4) for place in places]
+                for place in next_places:
+                    e.prefetch(e.at(place, dim, _VECTOR_BYTES))
                 for query in range(queries):
                     value = e.splat(e.load(F32, e.at(e.at(q, dim, 4), e.at(0, head_dim, 4 * query)), 4))
                     for place, column in zip(sums[query], columns, strict=True):
@@ -51,17 +54,23 @@ def _mixed(queries: int) -> Any:
         weights, stride, table, length, values, unit_bytes, head_pad, sums, out = arguments
         units = e.b.udiv(e.b.add(length, e.i64(UNIT - 1)), e.i64(UNIT))
         row_bytes = e.b.mul(head_pad, e.i64(4))
+        last = e.b.sub(units, e.i64(1))
         with e.loop(e.b.udiv(head_pad, e.i64(HEAD_MULTIPLE))) as chunk:
             totals = [[e.variable(e.constant(0.0)) for _ in range(_VECTORS)] for _ in range(queries)]
             with e.loop(units) as unit:
-                place = e.at(values, e.load(I64, e.at(table, unit, 8), 8), unit_bytes)
-                place = e.at(place, chunk, 4 * HEAD_MULTIPLE)
+                following = e.b.select(e.b.icmp_signed("<", unit, last), e.b.add(unit, e.i64(1)), last)
+                place, next_place = (
+                    e.at(e.at(values, e.load(I64, e.at(table, number, 8), 8), unit_bytes), chunk, 4 * HEAD_MULTIPLE)
+                    for number in (unit, following)
+                )
                 first = e.b.mul(unit, e.i64(UNIT))
                 left = e.b.sub(length, first)
                 held = e.b.select(e.b.icmp_signed("<", left, e.i64(UNIT)), left, e.i64(UNIT))
                 with e.loop(held) as position:
                     row = e.at(place, position, row_bytes)
                     columns = [e.load(FLOATS, e.at(row, v, _VECTOR_BYTES), 4) for v in range(_VECTORS)]
+                    for v in range(_VECTORS):
+                        e.prefetch(e.at(e.at(next_place, position, row_bytes), v, _VECTOR_BYTES))
                     for query in range(queries):
                         at = e.at(e.at(weights, stride, query), e.b.add(first, position), 4)
                         weight = e.splat(e.load(F32, at, 4))
