@@ -108,10 +108,10 @@ class Lanes:
 
 
 def decoding(decoders: dict[str, Decoder], lanes: int, context: int) -> dict[str, dict[str, float]]:
-    """Cost of a step of `lanes` lanes at `context`, for all decoders in turn, so that they share the machine's moods."""
+    """Cost of a step of `lanes` lanes at `context`, for all decoders in turn, so that a busy minute hits all alike."""
     held = {name: Lanes(decoder, lanes, context) for name, decoder in decoders.items()}
     times: dict[str, list[float]] = {name: [] for name in held}
-    for count in range(REPEATS + 3):
+    for count in range(max(10, REPEATS // lanes) + 3):
         for name, lane in held.items():
             took = lane.step_ms()
             if count >= 3:
@@ -233,9 +233,7 @@ def main() -> None:
         "torch": Decoder.load(SEED, threads=1, kv_tokens=KV_TOKENS, native=False),
     }
     native = decoders["native"]
-    print(
-        "ms a step: median (fastest decile); tokens/s, GB/s and share of the one-thread bandwidth of the first's decile"
-    )
+    print("ms a step, median (fastest decile); then what the first one's decile makes of one thread's bandwidth")
     report["context_ms"], report["rows_ms"], report["prefill_ms"] = {}, {}, {}
     for context in (100, 300, 500, 2000):
         cost = report["context_ms"][context] = decoding(decoders, 1, context)
