@@ -25,7 +25,8 @@ def _scores(queries: int) -> Any:
         last = e.b.sub(units, e.i64(1))
         groups = e.b.udiv(e.b.add(units, e.i64(SCORED_UNITS - 1)), e.i64(SCORED_UNITS))
         with e.loop(groups) as group:
-            places, next_places = [], []
+            places: list[Any] = []
+            next_places: list[Any] = []
             for number in range(2 * SCORED_UNITS):  # where a group has fewer units, the last one again: never read
                 unit = e.at(number, group, SCORED_UNITS)
                 unit = e.b.select(e.b.icmp_signed("<", unit, last), unit, last)
