@@ -53,7 +53,7 @@ def draw(data: Mapping[str, Any], to: Path) -> None:
 
 
 def distribution(data: Mapping[str, Any], turns: Sequence[Turn], to: Path) -> None:
-    figure, axes = plt.subplots(figsize=(9, 4.4))
+    figure, axes = plt.subplots(figsize=(11, 4.4))
     ours = column(turns, "ttfp_eos_ms")
     median = statistics.median(ours)
     title = f"Half of the answers are heard within {median:.0f} ms of the end of speech"
@@ -72,13 +72,14 @@ def distribution(data: Mapping[str, Any], turns: Sequence[Turn], to: Path) -> No
     axes.set(xlabel="ms from the last voiced sample to the first packet with speech in it", ylabel="share of turns")
     axes.set(xlim=(min(0.0, *ours), None), ylim=(0, 1.01), title=title)
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     save(figure, data, to, "WebRTC on loopback, client's clock; turns that cut in are left out. Cascade: in-process.")
 
 
 def share(axes: Axes, values: Sequence[float], label: str, **style: Any) -> None:
     if values:
-        axes.step(np.sort(values), np.arange(1, len(values) + 1) / len(values), where="post", label=label, **style)
+        rising = np.sort(values)
+        axes.step([rising[0], *rising], np.arange(len(values) + 1) / len(values), where="post", label=label, **style)
 
 
 def waterfall(data: Mapping[str, Any], turns: Sequence[Turn], to: Path) -> None:
@@ -90,11 +91,12 @@ def waterfall(data: Mapping[str, Any], turns: Sequence[Turn], to: Path) -> None:
         rows.append(("cascade", other["stages_ms"], CASCADE_COLOURS, other["ttfp_eos_ms"]))
     figure, axes = plt.subplots(figsize=(10, 1.6 + 1.1 * len(rows)))
     for place, (_, stages, colours, total) in enumerate(rows):
-        begin = 0.0
-        for step, (stage, ms) in enumerate((stage, ms) for stage, ms in stages.items() if ms > 0):
+        begin, labels = 0.0, 0
+        for stage, ms in stages.items():
             axes.barh(place, ms, left=begin, height=0.55, color=colours.get(stage, AIM))
             if ms >= LABEL_MS:
-                lift = 0.36 if step % 2 else -0.36
+                lift = 0.36 if labels % 2 else -0.36  # neighbours above and below, where both are narrow
+                labels += 1
                 text = f"{stage.replace('_', ' ')} {ms:.0f}"
                 axes.annotate(text, (begin + ms / 2, place + lift), ha="center", va="center", fontsize=8)
             begin += ms

@@ -146,8 +146,8 @@ def departures(before: Mapping[str, float], after: Mapping[str, float]) -> dict[
 
 
 def histogram(before: Mapping[str, float], after: Mapping[str, float], name: str) -> dict[str, float | None]:
-    """What a Prometheus histogram gained: `count`, p50 and p99 in ms (linear within a bucket; None above the last),
-    and `within_aim`, the share of at most `AIM_MS`."""
+    """What a Prometheus histogram gained: `count`, p50 and p99 in ms (linear within a bucket; the last edge where they
+    lie above it), and `within_aim`, the share of at most `AIM_MS`."""
     buckets = sorted(
         (float(key.split('le="')[1].rstrip('"}')), value - before.get(key, 0.0))
         for key, value in after.items()
@@ -164,13 +164,13 @@ def histogram(before: Mapping[str, float], after: Mapping[str, float], name: str
 
 
 def quantile_ms(buckets: list[tuple[float, float]], share: float) -> float | None:
-    """From cumulative (upper edge s, count) pairs, the last of them infinite."""
+    """From cumulative (upper edge s, count) pairs, the last of them infinite; None of nothing."""
     wanted = share * buckets[-1][1]
     lower, below = 0.0, 0.0
     for edge, gained in buckets:
         if gained >= wanted and gained > below:
             if edge == float("inf"):
-                return None
+                return 1000 * lower
             return round(1000 * (lower + (edge - lower) * (wanted - below) / (gained - below)), 3)
         lower, below = edge, gained
     return None

@@ -133,9 +133,11 @@ def _efforts(options: MeasureOptions) -> tuple[str | None, ...]:
     return (options.effort or DEFAULT_EFFORT, options.compare_effort)
 
 
-def _effort(options: MeasureOptions, question: int) -> str | None:
+def effort_of(options: MeasureOptions, question: int) -> str | None:
+    """Neighbouring questions get different ones, and so does one file in neighbouring rounds."""
     efforts = _efforts(options)
-    return efforts[(question + question // len(options.files)) % len(efforts)]
+    round_, place = divmod(question, len(options.files))
+    return efforts[(place + round_) % len(efforts)]
 
 
 async def _session(
@@ -180,7 +182,7 @@ async def _questions(
 ) -> None:
     interrupted = ""
     for number, recording in enumerate(plan, first):
-        effort = _effort(options, number)
+        effort = effort_of(options, number)
         if effort is not None:
             await probe.configure({"reasoning": {"effort": effort}})
         if not interrupted:
@@ -196,7 +198,7 @@ async def _questions(
             file, question = (interrupted, number - 1) if earlier else (recording.name, number)
             findings.turns.append(
                 MeasuredTurn(
-                    session, file, turn, question=question, cut_in_ms=cut_in_ms, effort=_effort(options, question)
+                    session, file, turn, question=question, cut_in_ms=cut_in_ms, effort=effort_of(options, question)
                 )
             )
         if not asked.turns and asked.outcome is not Outcome.INTERRUPTED:

@@ -17,6 +17,7 @@ from client_demo import ExitCode, MeasureOptions, html_report, measure, measure_
 from client_demo import cascade as comparison
 from client_demo.errors import CascadeFailed, CascadeMissing, ServerUnreachable, UsageFailure
 from client_demo.ledger import ClientStamps, ServerLedger, join
+from client_demo.measure import effort_of
 from client_demo.report import MeasuredTurn, MeasureResult, cut_ins, efforts, machine, percentiles, score, summary
 from client_demo.turn_record import Note, TurnReport
 from tests.client_scripted_server import Script, scripted_server
@@ -139,6 +140,9 @@ async def test_efforts_take_turns_and_change_places() -> None:
         (FILES[0].name, "medium"), (FILES[1].name, "minimal"), (FILES[0].name, "minimal"), (FILES[1].name, "medium"),
     ]  # fmt: skip
     assert [one["effort"] for one in said if one] == ["medium", "minimal", "minimal", "medium"]
+    three = MeasureOptions((*FILES, FILES[0].parent / "11_open_piper.wav"), compare_effort="minimal")
+    rounds = [[effort_of(three, 3 * round_ + place) for place in range(3)] for round_ in range(2)]
+    assert all({first, second} == {"medium", "minimal"} for first, second in zip(*rounds, strict=True))
     compared = efforts(found)
     assert compared is not None and compared["ratio_of_medians"] == pytest.approx(1, abs=0.5)
     with pytest.raises(UsageFailure):
