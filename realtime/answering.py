@@ -17,7 +17,7 @@ from realtime.clock import Clock
 from realtime.engine import messages as m
 from realtime.errors import ForethoughtError, VoiceError
 from realtime.hearing import Hearing
-from realtime.ledger import Ledger, Stage, Thinking
+from realtime.ledger import Ledger, Stage
 from realtime.protocol import ProtocolSession, ResponseParams, ServerEvent
 from realtime.protocol.happenings import TurnState as WireTurnState
 from realtime.protocol.response import Reason, ResponseStatus
@@ -31,6 +31,8 @@ log = structlog.get_logger("turn")
 
 # Progress of what was heard goes out every fifth frame: ten times a second is as smooth as eyes ask for.
 HEARD_EVERY_FRAMES = 5
+# How much speech is bought, for the engine: five times a second while it is heard. It decides by whole seconds.
+BOUGHT_EVERY_FRAMES = 10
 REMEMBERED_TURNS = 4
 
 
@@ -174,6 +176,7 @@ class Answering:
             turn.attempt,
             clause_ready=lambda: ledger.stamp(Stage.FIRST_CLAUSE, self._clock.now_ns()),
             audio_ready=lambda: ledger.stamp(Stage.FIRST_AUDIO, self._clock.now_ns()),
+            audio_queued=lambda: self._say_bought(turn),
             failed=failed,
         )
         turn.task = self._shell.spawn(turn.speaking.run(), f"speak/{turn.number}.{turn.attempt}")
@@ -211,8 +214,22 @@ class Answering:
             heard_ms = round(1000 * heard.samples / self._playout.sample_rate_hz)
             turn.progress.append((heard_ms, heard.text))
             self._shell.emit(self._protocol.heard(turn.item, turn.response, heard.text, heard_ms))
+        if turn.frames_left % BOUGHT_EVERY_FRAMES == 0:
+            self._say_bought(turn)
         if frame.last:
             self._answer_over(turn)
+
+    def _say_bought(self, turn: Turn) -> None:
+        """The engine may think while there is speech to be heard; it needs no word when the answer is written.
+
+        An answer that plays on under a newer turn buys nothing: the engine shall be done with it and listen.
+        """
+        if turn.done is None:
+            is_newest = turn is not self._outgoing
+            bought_ms = round(self._playout.bought_ms(turn.number, turn.attempt)) if is_newest else 0
+            self._shell.tell_engine(
+                m.Played(session=self._session, turn=turn.number, attempt=turn.attempt, bought_ms=bought_ms)
+            )
 
     def heard_until(self, answer_item: str, audio_ms: int) -> str | None:
         """The words of an answer that had been heard after `audio_ms` of it; None for an answer that is forgotten."""
@@ -230,8 +247,7 @@ class Answering:
     def _first_sound(self, turn: Turn, ledger: Ledger) -> None:
         assert turn.response is not None
         self._hearing.agent_speaking(True)
-        thinking = Thinking(turn.note_tokens, turn.thought_tokens, turn.tokens_before_end)
-        turn.statement = ledger.close(self._clock.now_ns(), thinking)
+        turn.statement = ledger.close(self._clock.now_ns(), turn.thinking())
         self._shell.emit(self._protocol.ledger(turn.item, turn.response, turn.number, turn.statement.to_json()))
 
     # --- the wire -----------------------------------------------------------------------------------

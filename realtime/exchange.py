@@ -249,6 +249,7 @@ class Exchange(Answering):
             if turn.done is not None:
                 self._answer_is_history(turn)
             self._outgoing, self.turn = turn, None
+            self._say_bought(turn)
 
     def _outgoing_over(self, turn: Turn) -> None:
         if turn.done is None:  # the engine was still busy with it
@@ -356,6 +357,7 @@ class Exchange(Answering):
     def _thought(self, turn: Turn, message: m.Thought) -> None:
         turn.thought += message.text
         turn.thought_tokens += message.tokens
+        turn.tokens_while_speaking += message.tokens if message.while_speaking and turn.is_committed else 0
         self._shell.emit(
             self._protocol.thought(
                 turn.item,
@@ -365,6 +367,7 @@ class Exchange(Answering):
                 message.tokens,
                 audio_ms=self._hearing.received_ms,
                 held=not turn.is_committed,
+                while_speaking=message.while_speaking,
             )
         )
 

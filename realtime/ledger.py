@@ -39,11 +39,16 @@ class Stage(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """What was thought before and after the turn ended ("thinking saved")."""
+    """What was thought when: "thinking saved" is what nobody waited for.
+
+    All tokens are note_tokens + thought_tokens. Of these, `tokens_before_turn_end` were written before the turn was
+    committed, `tokens_while_speaking` after that and after the answer had begun; the user waited for the others.
+    """
 
     note_tokens: int = 0
     thought_tokens: int = 0
     tokens_before_turn_end: int = 0
+    tokens_while_speaking: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Statement:
                 "note_tokens": self.thinking.note_tokens,
                 "thought_tokens": self.thinking.thought_tokens,
                 "tokens_before_turn_end": self.thinking.tokens_before_turn_end,
+                "tokens_while_speaking": self.thinking.tokens_while_speaking,
             },
             # CLOCK_MONOTONIC: a client on the same machine may subtract these from its own clock.
             "clock": {"arrival_ns": self.arrival_ns, "first_frame_ns": self.first_frame_ns},

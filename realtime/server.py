@@ -343,7 +343,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def _engine_config(settings: Settings) -> EngineConfig:
-    engine = settings.engine
+    engine, thinking = settings.engine, settings.thinking
     return EngineConfig(
         model=str(engine.model.expanduser().resolve()),
         threads=engine.threads or max(1, (os.cpu_count() or 2) - 1),
@@ -355,6 +355,10 @@ def _engine_config(settings: Settings) -> EngineConfig:
         nice=engine.nice,
         record_dir=None if (directory := _resolved(settings.server.record_dir)) is None else str(directory),
         record_mb=settings.server.record_mb,
+        thinking_order=thinking.order,
+        thinking_segment_tokens=thinking.segment_tokens,
+        thinking_max_tokens=thinking.max_tokens,
+        thinking_cover_ms=thinking.cover_ms,
     )
 
 

@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SEED_MODEL = REPOSITORY / "models" / "seed"
 
 Effort = Literal["minimal", "low", "medium", "high", "xhigh"]
+ThinkingOrder = Literal["speak_first", "think_first", "think_before"]
 
 
 class _Section(BaseModel):
@@ -78,7 +79,7 @@ class TurnSettings(_Section):
 
 
 class ThinkingSettings(_Section):
-    """Milliseconds of reasoning after the (tentative) end of the turn, by `reasoning.effort` (I5)."""
+    """Milliseconds of reasoning after the (tentative) end of the turn, by `reasoning.effort` (I5), and their order."""
 
     effort: Effort = "medium"
     minimal_ms: int = 0
@@ -86,6 +87,13 @@ class ThinkingSettings(_Section):
     medium_ms: int = 1000
     high_ms: int = 3000
     xhigh_ms: int = 10_000
+    order: ThinkingOrder = "think_first"
+    """What is thought before the answer begins: nothing, one segment, or all that the time allows. Without a thought
+    the embedded model reasons aloud; with one segment it is as right as with all (docs/architecture.md)."""
+    segment_tokens: int = Field(default=80, ge=1)
+    max_tokens: int = Field(default=2048, ge=1)
+    cover_ms: int = Field(default=1000, ge=0)
+    """Speech that must be waiting to be heard before thinking goes on (see `realtime.mind.pace`)."""
 
     def budget_ms(self, effort: Effort | None) -> int:
         budget: int = getattr(self, f"{effort or self.effort}_ms")

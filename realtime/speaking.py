@@ -29,6 +29,7 @@ class Speaking:
     Args:
         clause_ready: called once, when the first clause is speakable.
         audio_ready: called once, when the first clause's audio is on the playout.
+        audio_queued: called for every clause whose audio is on the playout.
         failed: called for every clause that no voice could say; the next clause is tried all the same.
     """
 
@@ -43,6 +44,7 @@ class Speaking:
         executor: Executor,
         clause_ready: Callable[[], None],
         audio_ready: Callable[[], None],
+        audio_queued: Callable[[], None],
         failed: Callable[[VoiceError], None],
     ) -> None:
         self._turn = turn
@@ -53,6 +55,7 @@ class Speaking:
         self._executor = executor
         self._clause_ready = clause_ready
         self._audio_ready = audio_ready
+        self._audio_queued = audio_queued
         self._failed = failed
         self._segmenter = Segmenter()
         self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue(MAX_WAITING_CLAUSES)
@@ -109,3 +112,4 @@ class Speaking:
         if not self.any_audio:
             self.any_audio = True
             self._audio_ready()
+        self._audio_queued()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from realtime.engine import messages as m
 from realtime.errors import VoiceError
-from realtime.ledger import Ledger, Statement
+from realtime.ledger import Ledger, Statement, Thinking
 from realtime.protocol import Usage
 from realtime.speaking import Speaking
 
@@ -41,6 +41,7 @@ class Turn:
     note_tokens: int = 0
     thought_tokens: int = 0
     tokens_before_end: int = 0
+    tokens_while_speaking: int = 0
     speech_end_ms: int = 0
     seconds: float = 0.0
     done: m.Done | None = None
@@ -53,7 +54,7 @@ class Turn:
         """What was thought and written of this attempt is void."""
         self.void_attempt = self.attempt
         self.transcript, self.transcript_done, self.thought, self.answer = "", False, "", ""
-        self.thought_tokens, self.done, self.failure = 0, None, None
+        self.thought_tokens, self.tokens_while_speaking, self.done, self.failure = 0, 0, None, None
 
     def usage(self) -> Usage:
         """Tokens of the response, as far as the engine has told."""
@@ -66,11 +67,17 @@ class Turn:
             output_text_tokens=done.thought_tokens + done.answer_tokens,
         )
 
+    def thinking(self) -> Thinking:
+        """What has been thought of this turn so far."""
+        return Thinking(self.note_tokens, self.thought_tokens, self.tokens_before_end, self.tokens_while_speaking)
+
     def extension(self) -> dict[str, Any]:
         """`response.done.response.forethought`: what the protocol has no place for."""
+        # The ledger was closed at the first sound; thinking may have gone on.
+        statement = None if self.statement is None else replace(self.statement, thinking=self.thinking())
         return {
             "transcript": self.transcript,
             "notes": [{"ms": ms, "text": text} for ms, text in self.notes],
             "thought": self.thought.strip(),
-            "ledger": None if self.statement is None else self.statement.to_json(),
+            "ledger": None if statement is None else statement.to_json(),
         }

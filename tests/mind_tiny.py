@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from realtime.decoder.decoder import Decoder
 from realtime.decoder.sequence import Row
 from realtime.engine.core import DecoderMemory
 from realtime.engine.messages import FromEngine
 from realtime.mind import Dialect, Mind, SpecialTokens
-from realtime.mind.lanes import AnswerLane, NoteLane
+from realtime.mind.lanes import AnswerLane
+from realtime.mind.mind import Lane
 
 SPECIAL = SpecialTokens(im_start=1, im_end=2, audio_start=3, audio_end=5, listen=8, wait=10, think=11, think_end=14)
 NEWLINE = 20
@@ -42,11 +44,11 @@ def tiny_dialect() -> Dialect:
     return Dialect(encode, Letters, SPECIAL, "be brief")
 
 
-def tiny_mind(decoder: Decoder, **options: int) -> Mind:
+def tiny_mind(decoder: Decoder, **options: Any) -> Mind:
     return Mind("session", tiny_dialect(), DecoderMemory(decoder), note_interval_frames=2, **options)
 
 
-def step(decoder: Decoder, mind: Mind, choose: Callable[[NoteLane | AnswerLane], int]) -> list[FromEngine]:
+def step(decoder: Decoder, mind: Mind, choose: Callable[[Lane], int]) -> list[FromEngine]:
     """Run everything that waits in one batch, guesses included; `choose` gives the token at each lane's tip."""
     work = list(mind.work())
     if not work:
@@ -62,10 +64,10 @@ def step(decoder: Decoder, mind: Mind, choose: Callable[[NoteLane | AnswerLane],
     for entry in work:
         if entry.lane is not None:
             said += mind.accept(entry.lane, choose(entry.lane))
-            while mind.holds(entry.lane) and not entry.seq.pending:  # the guess was right
+            while mind.goes_on(entry):
                 said += mind.accept(entry.lane, choose(entry.lane))
     return said
 
 
-def _guess(lane: NoteLane | AnswerLane | None) -> list[int]:
+def _guess(lane: Lane | None) -> list[int]:
     return lane.draft.guess(6) if isinstance(lane, AnswerLane) else []

@@ -29,9 +29,11 @@ def test_a_stage_that_was_over_in_time_costs_nothing() -> None:
     ledger.stamp(Stage.ENDPOINT_WAIT, 200 * NS_PER_MS)
     ledger.stamp(Stage.FIRST_AUDIO, 300 * NS_PER_MS)
     ledger.commit(500 * NS_PER_MS, 1500.0, "silence", {"endpoint": 0.1})
-    statement = ledger.close(510 * NS_PER_MS, Thinking(3, 4, 5))
+    statement = ledger.close(510 * NS_PER_MS, Thinking(3, 9, 5, 4))
     assert statement.stages_ms["hold"] == 200 and statement.stages_ms["pacing"] == 10
     assert statement.ttfp_eot_ms == 10 and statement.total_ms == 510
+    told = statement.to_json()["thinking"]
+    assert told == {"note_tokens": 3, "thought_tokens": 9, "tokens_before_turn_end": 5, "tokens_while_speaking": 4}
 
 
 def test_a_commit_before_the_answer_is_ready_is_no_hold() -> None:

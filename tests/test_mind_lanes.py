@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from realtime.decoder.scheduler import Service
 from realtime.engine.core import seed_dialect
 from realtime.engine.messages import Answer, Done, FromEngine, Note, Thought, Transcript
-from realtime.mind import Mind
+from realtime.mind import Mind, Order, ThinkingPlan
 from tests.decoder_tiny import SEED_MODEL, seed_tokenizer
 from tests.mind_tiny import NEWLINE, SPECIAL, encode, tiny_dialect
 
@@ -62,7 +62,8 @@ class Memory:
 
 
 def mind() -> Mind:
-    return Mind("s", tiny_dialect(), Memory(), note_interval_frames=2)  # type: ignore[arg-type]
+    plan = ThinkingPlan(Order.THINK_BEFORE)
+    return Mind("s", tiny_dialect(), Memory(), note_interval_frames=2, plan=plan)  # type: ignore[arg-type]
 
 
 def write(mind: Mind, tokens: list[int]) -> list[FromEngine]:

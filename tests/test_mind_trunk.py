@@ -3,6 +3,7 @@ bit, and every block that is not on the trunk is free again."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -12,14 +13,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from realtime.decoder.decoder import Decoder
 from realtime.decoder.sequence import Row, Symbol
-from realtime.mind import TurnState
-from realtime.mind.lanes import AnswerLane, NoteLane
+from realtime.engine.messages import Answer
+from realtime.mind import Order, ThinkingPlan, TurnState
+from realtime.mind.lanes import AnswerLane, NoteLane, Phase
+from realtime.mind.mind import Lane
 from tests.decoder_tiny import run_alone, tiny_decoder
 from tests.mind_tiny import NEWLINE, SPECIAL, encode, step, tiny_dialect, tiny_mind
 
 BLOCK = 16
 KV_TOKENS = 2048
 DIALECT = tiny_dialect()
+LETTER = encode("a")[0]
 WORD = st.text("abcdefgh", min_size=1, max_size=6)
 NOTE_TOKENS = st.one_of(st.integers(30, 55), st.sampled_from([SPECIAL.wait, SPECIAL.wait, SPECIAL.im_end]))
 ANSWER_TOKENS = st.one_of(
@@ -36,12 +40,13 @@ def decoders() -> tuple[Decoder, Decoder]:
 class MindHistory(RuleBasedStateMachine):
     """`history` is the model: items as symbols, built from the rules alone."""
 
-    @initialize()
-    def open(self) -> None:
+    @initialize(order=st.sampled_from(Order))
+    def open(self, order: Order) -> None:
         self.decoder, self.fresh = decoders()
         assert self.decoder.pool.used == 0, "the last run leaked"
         self.decoder.cache.fill(float("nan"))
-        self.mind = tiny_mind(self.decoder)
+        # Segments of three tokens: a few steps are enough to lay an answer again.
+        self.mind = tiny_mind(self.decoder, plan=ThinkingPlan(order, segment_tokens=3, max_tokens=40))
         self.history: list[tuple[str, list[Symbol]]] = [("system", DIALECT.text_item("system", "be brief"))]
         self.number = self.items = self.attempt = 0
         self.frames: list[Symbol] = []
@@ -142,6 +147,34 @@ class MindHistory(RuleBasedStateMachine):
     def deadline(self, attempt: int) -> None:
         self.mind.pass_deadline(attempt)
 
+    @rule(attempt=st.integers(0, 3), bought_ms=st.sampled_from([0, 1500, 5000]))
+    def played(self, attempt: int, bought_ms: int) -> None:
+        self.mind.played(self.number, attempt, bought_ms)
+
+    @precondition(lambda self: self.state in ("listening", "tentative", "answering"))
+    @rule(bought_ms=st.lists(st.sampled_from([0, 1500, 5000]), min_size=6, max_size=12), end=st.booleans())
+    def think_while_speaking(self, bought_ms: list[int], end: bool) -> None:
+        """The answer begins at the deadline; then both lanes write for a while, at some pace of the playout."""
+        self.mind.pass_deadline(self.attempt)
+
+        def choose(lane: Lane) -> int:
+            if isinstance(lane, AnswerLane) and lane.phase is not Phase.ANSWERING:
+                return NEWLINE
+            return SPECIAL.wait if isinstance(lane, NoteLane) else LETTER
+
+        if self.state == "listening":
+            self.end_turn(count=2, respond=True)
+        for number, bought in enumerate(bought_ms):
+            self.mind.played(self.number, self.attempt, bought)
+            if number == len(bought_ms) - 1 and end:
+                self.write(lambda lane: SPECIAL.im_end)
+            else:
+                self.write(choose)
+
+    @rule()
+    def blocks_are_short(self) -> None:
+        self.mind.relieve()
+
     # --- text and edits -------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.state in ("idle", "answering"))
@@ -175,13 +208,16 @@ class MindHistory(RuleBasedStateMachine):
 
     @rule(data=st.data(), count=st.integers(1, 6))
     def think(self, data: st.DataObject, count: int) -> None:
-        def choose(lane: NoteLane | AnswerLane) -> int:
+        def choose(lane: Lane) -> int:
             return data.draw(NOTE_TOKENS if isinstance(lane, NoteLane) else ANSWER_TOKENS)
 
         for _ in range(count):
-            for message in step(self.decoder, self.mind, choose):
-                if hasattr(message, "attempt") and type(message).__name__ == "Answer":
-                    self.answer += message.text
+            self.write(choose)
+
+    def write(self, choose: Callable[[Lane], int]) -> None:
+        for message in step(self.decoder, self.mind, choose):
+            if isinstance(message, Answer):
+                self.answer += message.text
 
     # --- I4 -------------------------------------------------------------------------------------------------
 

@@ -233,6 +233,7 @@ class PlayoutMachine(RuleBasedStateMachine):
 
         assert self.playout.queued_ms == pytest.approx(waiting_ms(self.order))
         assert self.playout.held_ms == pytest.approx(waiting_ms([key for key in self.open if key not in self.order]))
+        assert all(self.playout.bought_ms(*key) == pytest.approx(waiting_ms([key])) for key in self.open)
         assert {(a.turn, a.attempt) for a in self.playout.snapshot().answers} == set(self.open)
 
 

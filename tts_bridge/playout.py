@@ -306,6 +306,11 @@ class Playout:
         """Released audio that is still to be heard: the time that the speaker has bought."""
         return self._ms(sum(answer.queued for answer in self._released.values()))
 
+    def bought_ms(self, turn: int, attempt: int) -> float:
+        """What is queued of one answer, held or released; 0 for an answer that is not open."""
+        answer = self._find(turn, attempt)
+        return 0.0 if answer is None else self._ms(answer.queued)
+
     @property
     def held_ms(self) -> float:
         return self._ms(sum(answer.queued for answer in self._held.values()))

@@ -24,8 +24,9 @@ class Service(IntEnum):
     FIRST_CLAUSE = 0  # a committed answer that is not audible yet
     LATER_CLAUSE = 1  # a committed answer whose playout has begun
     TENTATIVE = 2  # an answer that may be revoked
-    NOTE = 3  # notes while listening
-    REHEARSAL = 4  # an answer tried out while listening
+    THOUGHT = 3  # more thought inside the time that playout has bought
+    NOTE = 4  # notes while listening
+    REHEARSAL = 5  # an answer tried out while listening
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ class EngineConfig:
     nice: int
     record_dir: str | None = None
     record_mb: int = 256
+    thinking_order: str = "think_first"
+    thinking_segment_tokens: int = 80
+    thinking_max_tokens: int = 2048
+    thinking_cover_ms: int = 1000
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -21,7 +21,7 @@ from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.engine import messages as m
 from realtime.engine.wording import Wording
 from realtime.errors import AudioError, EngineError, EngineOverloaded, ForethoughtError
-from realtime.mind import Dialect, Mind, SpecialTokens, TurnState, Work
+from realtime.mind import Dialect, Mind, SpecialTokens, ThinkingPlan, TurnState, Work
 from realtime.mind.lanes import AnswerLane, NoteLane, Phase
 from realtime.mind.memory import KvSequence, Symbol
 from realtime.mind.readiness import readiness
@@ -110,6 +110,7 @@ class EngineCore:
     Args:
         note_interval_ms: audio between two listening passes.
         chunk_frames: encoder chunk in 50 Hz frames; right_context_ms: None is the checkpoint's own.
+        plan: how thinking and speaking share the time of an answer.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class EngineCore:
         right_context_ms: int | None = None,
         note_interval_ms: int = 640,
         max_history_symbols: int = 512,
+        plan: ThinkingPlan = ThinkingPlan(),  # noqa: B008 - a frozen value
     ) -> None:
         self._audio_model = audio_model
         self._decoder = decoder
@@ -132,6 +134,7 @@ class EngineCore:
         self._right_context_ms = right_context_ms
         self._note_interval_frames = max(1, note_interval_ms // 80)
         self._max_history_symbols = max_history_symbols
+        self._plan = plan
         self._memory = DecoderMemory(decoder)
         self._sessions: dict[str, _Session] = {}
         self._opened = 0
@@ -182,6 +185,7 @@ class EngineCore:
             instructions=message.instructions,
             note_interval_frames=self._note_interval_frames,
             max_history_symbols=self._max_history_symbols,
+            plan=self._plan,
         )
         stream = EncoderStream(
             self._audio_model, chunk_frames=self._chunk_frames, right_context_ms=self._right_context_ms
@@ -227,6 +231,8 @@ class EngineCore:
             case m.Cancel():
                 session.stamps = None
                 session.mind.cancel(message.turn, message.item, message.heard)
+            case m.Played():
+                session.mind.played(message.turn, message.attempt, message.bought_ms)
             case m.AnswerHeard():
                 session.mind.answer_heard(message.turn, message.item)
             case m.UpdateSession():
@@ -371,7 +377,7 @@ class EngineCore:
         while True:
             token = int(tokens[right])
             out += self._accept(session, entry, token, _logprob(entry, logits[right], token))
-            if seq.pending or not session.mind.holds(lane):
+            if not session.mind.goes_on(entry):
                 break
             right = seq.computed - start
         if isinstance(lane, AnswerLane):

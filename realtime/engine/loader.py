@@ -13,6 +13,7 @@ from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore, seed_dialect
 from realtime.errors import CheckpointError
+from realtime.mind import Order, ThinkingPlan
 from streaming_encoder import CheckpointError as PartsError
 from streaming_encoder import load_audio_model
 
@@ -38,6 +39,12 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
         chunk_frames=config.chunk_frames,
         right_context_ms=config.right_context_ms,
         note_interval_ms=config.note_interval_ms,
+        plan=ThinkingPlan(
+            Order(config.thinking_order),
+            segment_tokens=config.thinking_segment_tokens,
+            max_tokens=config.thinking_max_tokens,
+            cover_ms=config.thinking_cover_ms,
+        ),
     )
     _warm_up(core)
     ready = m.Ready(

@@ -118,6 +118,18 @@ class Cancel(_Message, frozen=True, tag="cancel"):
     heard: str = ""
 
 
+class Played(_Message, frozen=True, tag="played"):
+    """`bought_ms` of this attempt's answer are synthesised and not yet heard: for so long nobody waits for more.
+
+    Sent when a clause is queued and some times a second while it is heard, until the answer is done.
+    """
+
+    session: str
+    turn: int
+    attempt: int
+    bought_ms: int
+
+
 class AnswerHeard(_Message, frozen=True, tag="answer_heard"):
     """The whole answer of `turn` was played (or sent as text); it becomes history under the id `item`."""
 
@@ -170,6 +182,7 @@ ToEngine = (
     | DiscardTurn
     | Respond
     | Cancel
+    | Played
     | AnswerHeard
     | PutText
     | DropItem
@@ -203,7 +216,7 @@ class Note(_Message, frozen=True, tag="note"):
 
 
 class Thought(_Message, frozen=True, tag="thought"):
-    """A piece of reasoning of one attempt."""
+    """A piece of reasoning of one attempt, `while_speaking` if its answer had begun by then."""
 
     session: str
     turn: int
@@ -211,6 +224,7 @@ class Thought(_Message, frozen=True, tag="thought"):
     text: str
     tokens: int
     at_ms: int
+    while_speaking: bool = False
 
 
 class Transcript(_Message, frozen=True, tag="transcript"):

@@ -2,7 +2,8 @@
 
 from realtime.mind.dialect import Dialect, SpecialTokens
 from realtime.mind.mind import Mind, Work
+from realtime.mind.pace import Order, ThinkingPlan
 from realtime.mind.trunk import Item, Trunk
 from realtime.mind.turn import TurnState
 
-__all__ = ["Dialect", "Item", "Mind", "SpecialTokens", "Trunk", "TurnState", "Work"]
+__all__ = ["Dialect", "Item", "Mind", "Order", "SpecialTokens", "ThinkingPlan", "Trunk", "TurnState", "Work"]

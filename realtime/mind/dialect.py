@@ -90,6 +90,10 @@ class Dialect:
         lead = [] if at_line_start else self._newline
         return [*lead, self.special.think_end, *self._newline]
 
+    def ends_segment(self, text: str, tokens: int, segment_tokens: int) -> bool:
+        """Whether thought that has come to `tokens` tokens, the last of which says `text`, may enter the block."""
+        return tokens >= segment_tokens or (self.least_thought_lines > 0 and "\n" in text)
+
     def interrupted(self, heard: str) -> str:
         """The words of an answer that were heard, marked as cut off there."""
         return f"{heard.rstrip()} …" if heard.strip() else ""

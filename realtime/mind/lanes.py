@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
-from realtime.mind.memory import KvSequence, Memory, Symbol
+from realtime.mind.memory import Detokenizer, KvSequence, Memory, Symbol
+from realtime.mind.pace import Order, ThinkingPlan
 from realtime.mind.readiness import doubt_of
 
 # A line of thought that is still not over this many tokens behind the deadline is cut off all the same: about
@@ -53,6 +54,15 @@ class Pieces:
     ended: str | None = None  # "stop" | "length" | "no_response"
 
 
+@dataclass(frozen=True, slots=True)
+class ThoughtCut:
+    """Where a thought was left to begin the answer: what is needed to go on with it."""
+
+    length: int  # symbols of the sequence up to there
+    at_line_start: bool
+    words: Detokenizer
+
+
 class AnswerLane:
     """One attempt at an answer.
 
@@ -64,7 +74,7 @@ class AnswerLane:
         respond: False ends the lane when the line is complete.
         max_tokens: answer tokens, after which the lane ends with reason "length".
         max_heard_tokens: length at which the line of what was heard counts as a loop and is ended.
-        max_thought_tokens: thought tokens, after which the think block is closed.
+        plan: what must be thought before the answer begins, and how much at most.
     """
 
     def __init__(
@@ -81,7 +91,7 @@ class AnswerLane:
         respond: bool,
         max_tokens: int,
         max_heard_tokens: int,
-        max_thought_tokens: int,
+        plan: ThinkingPlan,
     ) -> None:
         self._dialect = dialect
         self._memory = memory
@@ -98,7 +108,7 @@ class AnswerLane:
         self._respond = respond
         self._max_tokens = max_tokens
         self._max_heard_tokens = max_heard_tokens
-        self._max_thought_tokens = max_thought_tokens
+        self._plan = plan
         self._deadline_passed = False
         self._words = dialect.detokenizer()
         self._line = "".join(self._words.push(token) for token in notes)
@@ -106,6 +116,9 @@ class AnswerLane:
         self._answer_begun = False
         self._thought_lines = 0
         self._hearing: list[float] = []  # log-probabilities of the words of the line
+        self._answer_from = len(seq.symbols)
+        self.cut: ThoughtCut | None = None  # the answer began before the thought was finished
+        self._begin_answer_if_due()
 
     @property
     def transcript(self) -> str:
@@ -114,8 +127,7 @@ class AnswerLane:
     def pass_deadline(self) -> None:
         """Thinking has used its time: close the block as soon as the dialect's least thought stands in it."""
         self._deadline_passed = True
-        if self.phase is Phase.THINKING and self._has_least_thought:
-            self._close_thought()
+        self._begin_answer_if_due()
 
     def accept(self, token: int, logprob: float = 0.0) -> Pieces:
         """Take the token chosen for this lane's tip; extends the lane with it (or with what must stand there)."""
@@ -124,6 +136,15 @@ class AnswerLane:
         if self.phase is Phase.HEARING:
             return self._accept_heard(token, logprob)
         return self._accept_thought(token)
+
+    def lay_again(self, seq: KvSequence, at_line_start: bool) -> None:
+        """Go on behind a longer thought: `seq`, which becomes this lane's, holds it, and gets the answer so far."""
+        answer = self.seq.symbols[self._answer_from :]
+        self._memory.extend(seq, self._dialect.close_thought(at_line_start))
+        self._answer_from = len(seq.symbols)
+        self._memory.extend(seq, answer)
+        self._memory.drop(self.seq)
+        self.seq = seq
 
     def _write(self, symbols: list[Symbol]) -> None:
         self._memory.extend(self.seq, symbols)
@@ -159,10 +180,8 @@ class AnswerLane:
             self._close_thought()
         else:
             self._at_line_start = True
-            if self._deadline_passed and self._has_least_thought:
-                self._close_thought()
-            else:
-                self._write([token])
+            self._write([token])
+            self._begin_answer_if_due()
         return pieces
 
     def _accept_thought(self, token: int) -> Pieces:
@@ -172,7 +191,7 @@ class AnswerLane:
             self._close_thought()
             return Pieces(thought=self._words.flush())
         # An end of turn inside the think block, or one that never ends: close it, the answer must come.
-        if token in (special.im_end, special.wait) or self.thought_tokens >= self._max_thought_tokens:
+        if token in (special.im_end, special.wait) or self.thought_tokens >= self._plan.max_tokens:
             self._close_thought()
             return Pieces(thought=self._words.flush())
         self.thought_tokens += 1
@@ -181,8 +200,7 @@ class AnswerLane:
             self._at_line_start = text.endswith("\n")
             self._thought_lines += text.count("\n")
         self._write([token])
-        if self._deadline_passed and self._has_least_thought:
-            self._close_thought()
+        self._begin_answer_if_due()
         return Pieces(thought=text)
 
     @property
@@ -191,8 +209,24 @@ class AnswerLane:
         least = self._dialect.least_thought_lines
         return self._thought_lines >= least or self.thought_tokens >= LATE_THOUGHT_TOKENS
 
+    @property
+    def _has_first_thought(self) -> bool:
+        least, size = self._dialect.least_thought_lines, self._plan.segment_tokens
+        return self.thought_tokens >= size or 0 < least <= self._thought_lines
+
+    def _begin_answer_if_due(self) -> None:
+        """Leave the thought where it is and begin the answer, if the order or the deadline says so."""
+        if self.phase is not Phase.THINKING:
+            return
+        order = self._plan.order
+        is_due = self._deadline_passed and self._has_least_thought
+        if is_due or order is Order.SPEAK_FIRST or (order is Order.THINK_FIRST and self._has_first_thought):
+            self.cut = ThoughtCut(len(self.seq.symbols), self._at_line_start, self._words)
+            self._close_thought()
+
     def _close_thought(self) -> None:
         self._write(self._dialect.close_thought(self._at_line_start))
+        self._answer_from = len(self.seq.symbols)
         self._words = self._dialect.detokenizer()
         self.phase = Phase.ANSWERING
 

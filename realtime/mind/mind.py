@@ -16,12 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from realtime.decoder.scheduler import Service
-from realtime.engine.messages import Answer, Done, FromEngine, Note, Thought, Transcript
+from realtime.engine.messages import FromEngine, Note
+from realtime.mind import reports
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
-from realtime.mind.lanes import AnswerLane, NoteLane, Phase, Pieces
+from realtime.mind.lanes import AnswerLane, NoteLane, Phase
 from realtime.mind.memory import KvSequence, Memory, Symbol
+from realtime.mind.pace import ThinkingPlan
 from realtime.mind.rehearsal import REHEARSED_ANSWER_TOKENS, Rehearsal
+from realtime.mind.speaking import SpeakingPhase, ThinkLane
 from realtime.mind.trunk import Item, Trunk
 from realtime.mind.turn import Turn, TurnState
 
@@ -34,7 +37,7 @@ NOTE_TOKENS_LEAST = 16
 HEARD_TOKENS_LEAST = 16
 # Answer tokens that count as the first clause when lanes compete (the segmenter aims at 4 to 8 words).
 FIRST_CLAUSE_TOKENS = 12
-MAX_THOUGHT_TOKENS = 512
+Lane = NoteLane | AnswerLane | ThinkLane
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Work:
 
     seq: KvSequence
     service: Service
-    lane: NoteLane | AnswerLane | None  # None: the trunk itself, no token wanted
+    lane: Lane | None  # None: the trunk itself, no token wanted
 
 
 class Mind:
@@ -53,6 +56,7 @@ class Mind:
         session: id that every message carries.
         note_interval_frames: frames (80 ms each) between two listening passes.
         max_history_symbols: what the trunk may hold before the oldest items are forgotten.
+        plan: how thinking and speaking share the time of an answer.
     """
 
     def __init__(
@@ -64,16 +68,19 @@ class Mind:
         instructions: str | None = None,
         note_interval_frames: int = 8,
         max_history_symbols: int = 512,
+        plan: ThinkingPlan = ThinkingPlan(),  # noqa: B008 - a frozen value
     ) -> None:
         self._session = session
         self._dialect = dialect
         self._memory = memory
         self._note_interval = note_interval_frames
+        self._plan = plan
         self.trunk = Trunk(memory, self._system(instructions), max_history_symbols)
         self.turn: Turn | None = None
         self._note_lane: NoteLane | None = None
         self._answer_lane: AnswerLane | None = None
         self._rehearsal: Rehearsal | None = None
+        self._speaking: SpeakingPhase | None = None  # as long as there is an answer lane
         self._detokenise_notes = dialect.detokenizer()
 
     # --- history ------------------------------------------------------------------------------------
@@ -133,6 +140,7 @@ class Mind:
             respond=respond,
             max_tokens=max_tokens,
         )
+        self._speaking = self._speaking_phase(self._answer_lane)
 
     @property
     def may_rehearse(self) -> bool:
@@ -207,6 +215,7 @@ class Mind:
             respond=True,
             max_tokens=max_tokens,
         )
+        self._speaking = self._speaking_phase(self._answer_lane)
 
     def cancel(self, number: int, answer_item: str | None = None, heard: str = "") -> None:
         """Stop answering. The trunk keeps the user's part and exactly the words that were heard."""
@@ -229,14 +238,25 @@ class Mind:
         if self._answer_lane is not None and self._answer_lane.attempt == attempt:
             self._answer_lane.pass_deadline()
 
+    def played(self, number: int, attempt: int, bought_ms: int) -> None:
+        """`bought_ms` of the answer are synthesised and not yet heard: for so long thinking may go on."""
+        lane = self._answer_lane
+        if self._speaking is None or lane is None or self.turn is None:
+            return
+        if (self.turn.number, lane.attempt) == (number, attempt):
+            self._speaking.played(bought_ms)
+
     # --- decoding -----------------------------------------------------------------------------------
 
     def work(self) -> Iterator[Work]:
         """Everything that can run now, most urgent first."""
         note, answer, trunk = self._note_lane, self._answer_lane, self.trunk
         rehearsal = None if self._rehearsal is None else self._rehearsal.lane
-        if answer is not None and answer.phase is not Phase.ENDED and answer.seq.pending:
+        speaking = self._speaking
+        if answer is not None and speaking is not None and speaking.speaks and answer.seq.pending:
             yield Work(answer.seq, self._answer_service(answer), answer)
+        if speaking is not None and speaking.think is not None and speaking.thinks and speaking.think.seq.pending:
+            yield Work(speaking.think.seq, Service.THOUGHT, speaking.think)
         if note is not None and note.seq.pending:
             yield Work(note.seq, Service.NOTE, note)
         if rehearsal is not None and rehearsal.seq.pending:
@@ -246,12 +266,12 @@ class Mind:
         if trunk.seq.pending and not borrowed:
             yield Work(trunk.seq, Service.NOTE, None)
 
-    def ran(self, lane: NoteLane | AnswerLane | None) -> None:
+    def ran(self, lane: Lane | None) -> None:
         """Some pending symbols of `lane` were computed: the trunk takes over what it was waiting for."""
         if lane is not None and self.holds(lane):
             self.trunk.adopt(lane.seq)
 
-    def accept(self, lane: NoteLane | AnswerLane, token: int, logprob: float = 0.0) -> list[FromEngine]:
+    def accept(self, lane: Lane, token: int, logprob: float = 0.0) -> list[FromEngine]:
         """The token chosen at the tip of `lane` and its log-probability; a lane that is gone takes nothing."""
         if lane is self._note_lane:
             return self._accept_note(self._note_lane, token)
@@ -261,18 +281,29 @@ class Mind:
             self._rehearsal.lane.accept(token, logprob)
             if self._rehearsal.is_over:
                 self._drop_rehearsal()
+        if isinstance(lane, ThinkLane) and self._speaking is not None and lane is self._speaking.think:
+            return self._accept_thought(self._speaking, token)
         return []
 
-    def holds(self, lane: NoteLane | AnswerLane) -> bool:
+    def holds(self, lane: Lane) -> bool:
         """Whether `lane` is still one that takes tokens."""
         rehearsal = None if self._rehearsal is None else self._rehearsal.lane
-        return lane in (self._note_lane, self._answer_lane, rehearsal)
+        think = None if self._speaking is None else self._speaking.think
+        return lane in (self._note_lane, self._answer_lane, rehearsal, think)
+
+    def goes_on(self, work: Work) -> bool:
+        """Whether the token after the last one is known too: that one was guessed right, and its lane takes more."""
+        lane = work.lane
+        if lane is None or not self.holds(lane) or lane.seq is not work.seq or work.seq.pending:
+            return False
+        return lane is not self._answer_lane or self._speaking is None or not self._speaking.withholds_end
 
     def relieve(self) -> bool:
         """Give up what is only a convenience, when blocks are short; says whether there was anything."""
         had_lane = self._note_lane is not None or self._rehearsal is not None
         self._drop_listening_lanes()
-        return had_lane
+        had_thought = self._speaking is not None and self._speaking.stop_thinking()
+        return had_lane or had_thought
 
     def close(self) -> None:
         """Give every block and frame back."""
@@ -365,42 +396,32 @@ class Mind:
             respond=respond,
             max_tokens=max_tokens,
             max_heard_tokens=HEARD_TOKENS_LEAST + frames,
-            max_thought_tokens=MAX_THOUGHT_TOKENS,
+            plan=self._plan,
         )
+
+    def _speaking_phase(self, lane: AnswerLane) -> SpeakingPhase:
+        return SpeakingPhase(self._dialect, self._memory, lane, self._plan)
 
     def _accept_answer(self, lane: AnswerLane, token: int, logprob: float) -> list[FromEngine]:
         turn = self.turn
-        assert turn is not None
+        assert turn is not None and self._speaking is not None
+        if self._speaking.withholds(token):
+            return []
         pieces = lane.accept(token, logprob)
+        self._speaking.spoke(pieces.answer)
         turn.answer += pieces.answer
         if turn.closed and turn.is_audio and pieces.transcript is not None and not self.trunk.last.notes:
             self.trunk.last.notes = list(lane.heard_tokens)
-        messages = self._messages(turn, lane, pieces)
+        messages = reports.of_answer(self._session, turn, lane, pieces, self._speaking.tokens)
         if lane.phase is Phase.ENDED:
             self._drop_answer_lane()
         return messages
 
-    def _messages(self, turn: Turn, lane: AnswerLane, pieces: Pieces) -> list[FromEngine]:
-        session, number, attempt = self._session, turn.number, lane.attempt
-        out: list[FromEngine] = []
-        if pieces.transcript is not None:
-            out.append(
-                Transcript(session=session, turn=number, attempt=attempt, text=pieces.transcript,
-                           closing=pieces.closing, doubt=pieces.doubt)
-            )  # fmt: skip
-        if pieces.thought:
-            out.append(Thought(session=session, turn=number, attempt=attempt, text=pieces.thought, tokens=1,
-                               at_ms=turn.heard_ms))  # fmt: skip
-        if pieces.answer:
-            out.append(Answer(session=session, turn=number, attempt=attempt, text=pieces.answer))
-        if pieces.ended is not None:
-            out.append(
-                Done(session=session, turn=number, attempt=attempt, reason=pieces.ended,
-                     input_audio_frames=len(turn.frames) + len(turn.tail), input_tokens=lane.prompt_tokens,
-                     thought_tokens=lane.thought_tokens + len(lane.heard_tokens),
-                     answer_tokens=lane.answer_tokens)
-            )  # fmt: skip
-        return out
+    def _accept_thought(self, speaking: SpeakingPhase, token: int) -> list[FromEngine]:
+        assert self.turn is not None and self._answer_lane is not None
+        before, attempt = speaking.tokens, self._answer_lane.attempt
+        text = speaking.thought(token)
+        return reports.of_thought(self._session, self.turn, attempt, text, speaking.tokens - before)
 
     def _close_user_part(self, turn: Turn) -> None:
         """Audio and tail become an item. The answer lane goes on: what it was forked from has not changed."""
@@ -439,6 +460,9 @@ class Mind:
             self._note_lane = None
 
     def _drop_answer_lane(self) -> None:
+        if self._speaking is not None:
+            self._speaking.drop()
+            self._speaking = None
         if self._answer_lane is not None:
             self._memory.drop(self._answer_lane.seq)
             self._answer_lane = None

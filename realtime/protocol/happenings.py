@@ -274,10 +274,19 @@ class Happenings:
         return self._extension("note", item_id=item_id, turn=turn, delta=delta, tokens=tokens, audio_ms=audio_ms)
 
     def thought(
-        self, item_id: str, turn: int, attempt: int, delta: str, tokens: int, *, audio_ms: int, held: bool
+        self,
+        item_id: str,
+        turn: int,
+        attempt: int,
+        delta: str,
+        tokens: int,
+        *,
+        audio_ms: int,
+        held: bool,
+        while_speaking: bool = False,
     ) -> list[ServerEvent]:
-        about = {"item_id": item_id, "turn": turn, "attempt": attempt}
-        return self._extension("thought", **about, delta=delta, tokens=tokens, audio_ms=audio_ms, held=held)
+        about = {"item_id": item_id, "turn": turn, "attempt": attempt, "delta": delta, "tokens": tokens}
+        return self._extension("thought", **about, audio_ms=audio_ms, held=held, while_speaking=while_speaking)
 
     def heard(self, item_id: str, response_id: str, text: str, audio_ms: int) -> list[ServerEvent]:
         return self._extension("heard", item_id=item_id, response_id=response_id, text=text, audio_ms=audio_ms)
