@@ -22,8 +22,9 @@ from realtime.engine import messages as m
 from realtime.engine.wording import Wording
 from realtime.errors import AudioError, EngineError, EngineOverloaded, ForethoughtError
 from realtime.mind import Dialect, Mind, SpecialTokens, ThinkingPlan, TurnState, Work
-from realtime.mind.lanes import AnswerLane, NoteLane, Phase
+from realtime.mind.lanes import AnswerLane, Phase
 from realtime.mind.memory import KvSequence, Symbol
+from realtime.mind.mind import Lane
 from realtime.mind.readiness import readiness
 from streaming_encoder import AudioInputError, AudioModel, EncoderStream
 
@@ -408,9 +409,7 @@ class EngineCore:
             return [timing, *produced]
         return list(produced)
 
-    def _voted(
-        self, session: _Session, lane: NoteLane | AnswerLane, heard: m.Transcript | m.Note
-    ) -> m.Transcript | m.Note:
+    def _voted(self, session: _Session, lane: Lane, heard: m.Transcript | m.Note) -> m.Transcript | m.Note:
         """The mind's vote on the end of the turn goes out with the words; with notes most of its work is done."""
         if isinstance(heard, m.Note):
             if session.mind.turn is not None:
@@ -434,7 +433,7 @@ class EngineCore:
                 session.mind.pass_deadline(session.attempt)
 
     def _shed(self, error: EngineOverloaded) -> list[m.FromEngine]:
-        """No KV blocks left: first every note lane goes, then the answer of the newest session."""
+        """No KV blocks left: first all notes, rehearsals and thoughts go, then the answer of the newest session."""
         relieved = [session.mind.relieve() for session in self._sessions.values()]
         if any(relieved):
             return []

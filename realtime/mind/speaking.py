@@ -24,7 +24,7 @@ PIECE_TOKENS = 20
 PIECE_ENDS = ".,;:!?\n"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ThinkLane:
     """A thought that goes on. `seq` holds everything up to its tip, never a closed block."""
 
