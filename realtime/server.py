@@ -102,6 +102,7 @@ class Server:
         self._defaults = session_defaults(settings)
         self._access = AccessPolicy()
         self._record_dir = _resolved(settings.server.record_dir)
+        self._detectors: dict[str, str] = {}  # hashes, for tapes
 
     # --- SessionHost --------------------------------------------------------------------------------
 
@@ -133,7 +134,7 @@ class Server:
         if self._record_dir is None:
             protocol = open_protocol(self.settings, opening, RandomIds())
         else:
-            recorder = SessionRecorder(self.settings, opening, self._record_dir, _detector_hashes())
+            recorder = SessionRecorder(self.settings, opening, self._record_dir, self._detectors)
             services, link, protocol = recorder.services(services), recorder.link(link), recorder.protocol
         conversation = Conversation(services, link, protocol)
         self._conversations.add(conversation)
@@ -168,6 +169,7 @@ class Server:
         settings = self.settings.server
         if self._record_dir is not None:
             prepare_directory(self._record_dir)
+            self._detectors = _detector_hashes()
             log.warning("recording_what_is_said", directory=str(self._record_dir))
         listening = _bind(settings.host, settings.port)
         config = uvicorn.Config(

@@ -48,7 +48,7 @@ class ServerSettings(_Section):
     record_dir: Path | None = None
     """Where sessions are recorded for replay, with everything that is said in them; unset records nothing."""
     record_mb: int = Field(default=256, ge=1)
-    """A tape's largest size: about an hour of conversation over a WebSocket."""
+    """A tape's largest size: some three quarters of an hour of talk over a WebSocket, which sends base64."""
 
 
 class EngineSettings(_Section):

@@ -30,7 +30,7 @@ from tests.live_client import WIRE_RATE_HZ, Talk, sample_pcm, talk
 from tests.live_server import SAMPLES, LiveServer, live_server
 from tests.turns_material import natural_pauses
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]  # the talk takes its time, and a busy machine more
 KEYS = ["a key of the operator", "x"]  # tests.live_client comes with the second
 
 

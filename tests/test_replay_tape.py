@@ -162,6 +162,12 @@ def test_a_disk_that_does_not_keep_up_stops_the_recording_alone(tape: Path, monk
     os.close(reader)  # the pipe breaks, and the thread ends
 
 
+def test_what_cannot_be_written_stops_the_recording_alone(tape: Path) -> None:
+    write(tape, [r.Now(1), r.Event({"n": 10**30}), r.Now(2)])
+    assert read(tape) == [r.Now(1), r.Ended("a record Event cannot be written")]
+    assert r.folded({"delta": "\ud800" * 1_000})
+
+
 def test_seeded_ids_are_the_same_again_and_never_repeat() -> None:
     def some(seed: bytes) -> list[str]:
         ids = SeededIds(seed)

@@ -31,7 +31,7 @@ def model_hashes(config: EngineConfig) -> dict[str, str]:
 
 def load_recorded(config: EngineConfig, clock: Clock, directory: Path) -> tuple[RecordedCore, m.Ready]:
     """As `load_engine`, and what is loaded writes tapes to `directory`."""
-    tapes = _Tapes(config, directory)
+    tapes = _Tapes(r.Header(side="engine", settings=asdict(config), models=model_hashes(config)), config, directory)
     core, ready = load_engine(config, RecordedClock(clock, tapes.write))
     return RecordedCore(core, tapes), ready
 
@@ -39,17 +39,17 @@ def load_recorded(config: EngineConfig, clock: Clock, directory: Path) -> tuple[
 class _Tapes:
     """The tape of now, if any session is open."""
 
-    def __init__(self, config: EngineConfig, directory: Path) -> None:
-        self._config = config
+    def __init__(self, header: r.Header, config: EngineConfig, directory: Path) -> None:
+        self._header = header
+        self._limit_bytes = config.record_mb * BYTES_PER_MB
         self._directory = directory
         self._tape: TapeWriter | None = None
 
     def begin(self, session: str) -> None:
         if self._tape is None:
-            header = r.Header(side="engine", settings=asdict(self._config), models=model_hashes(self._config))
             engines = (self._directory / f"{session}.{number}.engine.tape" for number in count(1))
             path = next(path for path in engines if not path.exists())  # the session may have lost an engine before
-            self._tape = TapeWriter(path, header, self._config.record_mb * BYTES_PER_MB)
+            self._tape = TapeWriter(path, self._header, self._limit_bytes)
 
     def write(self, record: r.Record) -> None:
         if self._tape is not None:

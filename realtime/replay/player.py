@@ -178,7 +178,8 @@ class _World:
 
     def _resume(self, number: int) -> None:
         future = self._task(number).awaits
-        if future in self.loop.timers and future is not None:
+        if future is not None and future in self.loop.timers:
+            self.loop.timers.discard(future)
             future.set_result(None)
         elif future is not None and (not future.done() or future in self.loop.outside):
             raise self.walk.differ(f"task {number} still waiting")
@@ -188,6 +189,7 @@ class _World:
         future = self._task(got.task).awaits
         if future is None or future not in self.loop.outside or future.done():
             raise self.walk.differ(f"task {got.task} waiting for nothing from outside")
+        self.loop.outside.discard(future)
         value = value_of(got.value)
         if isinstance(value, Exception):
             self._run(got.task, lambda work: work.throw(value))

@@ -179,5 +179,5 @@ def folded(value: Any) -> dict[str, Any]:
 def _hashed(part: Any) -> Any:
     if not isinstance(part, str | bytes) or len(part) <= WHOLE_BYTES:
         return part
-    content = part.encode() if isinstance(part, str) else part
+    content = part.encode(errors="surrogatepass") if isinstance(part, str) else part
     return f"{len(part)} {type(part).__name__}, sha256 {hashlib.sha256(content).hexdigest()}"

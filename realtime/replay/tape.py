@@ -66,7 +66,11 @@ class TapeWriter:
         """Never raises, never waits."""
         if self.is_over:
             return
-        frame = r.framed(record)
+        try:
+            frame = r.framed(record)
+        except (TypeError, ValueError, OverflowError):  # what no msgpack can hold, such as a number of 70 bits
+            self.close(f"a record {type(record).__name__} cannot be written")
+            return
         if self.taken_bytes + len(frame) > self._limit_bytes:
             self.close(f"the tape may hold {self._limit_bytes} bytes")
         elif self.taken_bytes - self._written_bytes > MAX_WAITING_BYTES:
