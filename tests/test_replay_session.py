@@ -85,7 +85,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         call = AskOptions(SAMPLES / "00_add_piper.wav", url=server.url, transport="webrtc", key=KEYS[1])
         async with talk(server.realtime) as conversation:
             _, result = await asyncio.gather(converse(conversation), ask(call))
-        assert result.turns[0].status == "completed"
+        assert result.turns and not result.errors
         return conversation.events
 
     settings = {"SERVER__API_KEYS": json.dumps(KEYS)}
