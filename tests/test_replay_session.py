@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from client_demo import AskOptions, ask
 from realtime.cli import app
 from realtime.engine import messages as m
-from realtime.errors import TapeError
+from realtime.errors import CheckpointError, TapeError
 from realtime.replay import records as r
 from realtime.replay import tape as t
 from realtime.replay.check import check
@@ -171,6 +171,8 @@ def test_other_weights_and_other_settings_are_typed_errors(recorded: Recorded) -
     header, records = recorded.read("engine")
     with pytest.raises(TapeError, match="other weights"):
         play_engine(msgspec.structs.replace(header, models={"model": "0" * 64}), records)
+    with pytest.raises(CheckpointError, match="no model"):
+        play_engine(msgspec.structs.replace(header, settings={**header.settings, "model": "nowhere"}), records)
     for side, play in (("engine", play_engine), ("session", play_session)):
         header, records = recorded.read(side)
         foreign = msgspec.structs.replace(header, settings={**header.settings, "psychic": {}})

@@ -16,7 +16,7 @@ from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore
 from realtime.engine.loader import load_engine
-from realtime.errors import TapeError
+from realtime.errors import CheckpointError, TapeError
 from realtime.replay import records as r
 from realtime.replay.recorder import BYTES_PER_MB, RecordedClock
 from realtime.replay.tape import TapeWriter, foreign, manifest_hash
@@ -24,9 +24,12 @@ from realtime.replay.walk import Walk
 
 
 def model_hashes(config: EngineConfig) -> dict[str, str]:
-    """The index holds the hashes of all weights."""
+    """The index holds the hashes of all weights. Raises `CheckpointError` where there is none."""
     directory = Path(config.model)
-    return {"model": manifest_hash(directory / "config.json", directory / "model.safetensors.index.json")}
+    try:
+        return {"model": manifest_hash(directory / "config.json", directory / "model.safetensors.index.json")}
+    except OSError as error:
+        raise CheckpointError(f"no model at {directory}: cannot read {error.filename}") from error
 
 
 def load_recorded(config: EngineConfig, clock: Clock, directory: Path) -> tuple[RecordedCore, m.Ready]:
