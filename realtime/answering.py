@@ -19,11 +19,14 @@ from realtime.errors import ForethoughtError, VoiceError
 from realtime.hearing import Hearing
 from realtime.ledger import Ledger, Stage
 from realtime.protocol import ProtocolSession, ResponseParams, ServerEvent
+from realtime.protocol.happenings import PlayoutState
 from realtime.protocol.happenings import TurnState as WireTurnState
 from realtime.protocol.response import Reason, ResponseStatus
 from realtime.settings import ThinkingSettings
 from realtime.speaking import Speaking
 from realtime.turn import Turn
+from realtime.turns import Ducked, Paused, Suspicion
+from realtime.turns.decisions import SAMPLES_PER_MS
 from realtime.wire_audio import WireAudio
 from tts_bridge import Playout, PlayoutFrame
 
@@ -99,7 +102,7 @@ class Answering:
             self._answer_over(turn)
 
     def _answer_over(self, turn: Turn) -> None:
-        self._hearing.agent_speaking(False)
+        self._agent_is_silent()
         if turn.failure is not None and (turn.speaking is None or not turn.speaking.any_audio):
             self._finish(turn, "failed", None, heard="", error=turn.failure)
             return
@@ -113,7 +116,7 @@ class Answering:
         heard = self._playout.flush()
         text = heard.text if heard.turn == turn.number else ""
         self._stop_speaking(turn)
-        self._hearing.agent_speaking(False)
+        self._agent_is_silent()
         self._finish(turn, "cancelled", reason, heard=text)
 
     def _finish(
@@ -194,6 +197,34 @@ class Answering:
             turn.task.cancel()
         turn.speaking = turn.task = None
         self._playout.drop(turn.number)
+
+    def _agent_is_silent(self) -> None:
+        """The answer is over: nothing is left to interrupt, and the next one is heard from its start at full level."""
+        self._hearing.agent_speaking(False)
+        self._playout.resume()
+        self._playout.unduck()
+
+    def suspected(self, suspicions: list[Suspicion]) -> None:
+        """Somebody makes a sound over the answer: quieten it until it is known whether that is a turn."""
+        detection = self._protocol.config.turn_detection
+        turn = self._outgoing or self.turn
+        if turn is None or turn.response is None or (detection is not None and not detection.interrupt_response):
+            return
+        for suspicion in suspicions:
+            state: PlayoutState
+            match suspicion:
+                case Ducked():
+                    self._playout.duck()
+                    state = "ducked"
+                case Paused():
+                    self._playout.pause()
+                    state = "paused"
+                case _:
+                    self._playout.resume()
+                    self._playout.unduck()
+                    state = "resumed"
+            at_ms = suspicion.at_sample // SAMPLES_PER_MS
+            self._shell.emit(self._protocol.playout(turn.item, turn.response, state, at_ms))
 
     # --- the ear ------------------------------------------------------------------------------------
 

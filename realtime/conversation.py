@@ -49,8 +49,10 @@ from realtime.settings import Settings
 from realtime.speaking import Speaking
 from realtime.transport import AudioIn, ClientText, Gone, Link, Resampler
 from realtime.turn import Turn
-from realtime.turns import Decision, TurnMachine, TurnPolicy
+from realtime.turns import Decision, Suspicion, TurnMachine, TurnPolicy
+from realtime.turns.decisions import SILENCE_DBFS, level_dbfs
 from realtime.turns.detectors import EndpointDetector, FrameDetector
+from realtime.turns.listener import as_float32
 from tts_bridge import Playout, PlayoutFrame, Voice
 
 log = structlog.get_logger("conversation")
@@ -117,6 +119,7 @@ class Conversation:
             policy_of(protocol.config),
             decided=self._decided,
             judged=self._judged,
+            suspected=self._suspected,
             machine=services.machine,
         )
         self._exchange = Exchange(
@@ -379,8 +382,12 @@ class Conversation:
     def _judged(self, until_sample: int) -> None:
         self._exchange.judged(until_sample)
 
+    def _suspected(self, suspicions: list[Suspicion]) -> None:
+        self._exchange.suspected(suspicions)
+
     def _pop(self) -> PlayoutFrame:
         frame = self._playout.pop()
+        self._hearing.played(level_dbfs(as_float32(frame.pcm)) if frame.voiced else SILENCE_DBFS)
         if frame.turn is not None:
             self._exchange.frame_left(frame)
         return frame

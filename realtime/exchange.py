@@ -305,7 +305,7 @@ class Exchange(Answering):
             return
         self._stop_speaking(turn)
         self._sent_until = None
-        self._hearing.agent_speaking(False)
+        self._agent_is_silent()
         if turn.response is not None:
             self._finish(turn, "failed", None, heard="", error=error)
         else:

@@ -12,16 +12,25 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from realtime.errors import LimitError
-from realtime.turns import AskEndpoint, Decision, Listener, TurnMachine, TurnPolicy, VoiceFrame
+from realtime.turns import (
+    AskEndpoint,
+    BargeInWatch,
+    Decision,
+    Listener,
+    Suspicion,
+    TurnMachine,
+    TurnPolicy,
+    VoiceFrame,
+)
 from realtime.turns.decisions import SAMPLE_RATE_HZ, SAMPLES_PER_MS
-from realtime.turns.detectors import EndpointDetector, FrameDetector
+from realtime.turns.detectors import EndpointDetector, FrameDetector, QuickDetector
 
 # A client may send a recording faster than it was spoken (one append event may hold over five minutes), so the queue
 # is long; beyond it the append is refused with a typed error and nothing of it is taken.
@@ -76,6 +85,7 @@ class Hearing:
         executor: where both run.
         decided: called on the event loop with the decisions of one frame, in order.
         judged: called after every trip with the position up to which audio may go to the engine.
+        suspected: called, before the audio is judged, with what the playout should do about a sound over the answer.
         machine: makes the turn machine.
     """
 
@@ -88,6 +98,7 @@ class Hearing:
         *,
         decided: Callable[[list[Decision]], None],
         judged: Callable[[int], None],
+        suspected: Callable[[list[Suspicion]], None],
         machine: Callable[[TurnPolicy], TurnMachine] = TurnMachine,
     ) -> None:
         self._detector = detector
@@ -95,6 +106,9 @@ class Hearing:
         self._executor = executor
         self._decided = decided
         self._judged = judged
+        self._suspected = suspected
+        self._watch = BargeInWatch()
+        self._quick = QuickDetector()
         self._listener = Listener()
         self._machine = machine(policy)
         self._queue: deque[_Audio | _Mark] = deque()
@@ -124,6 +138,7 @@ class Hearing:
         self._received_samples += len(pcm)
         self._queued_samples += len(pcm)
         self.arrivals.add(self._received_samples, arrival_ns)
+        self._watch_over(pcm)
         self._queue.append(_Audio(pcm, arrival_ns))
         self._wake.set()
 
@@ -154,6 +169,11 @@ class Hearing:
 
     def agent_speaking(self, speaks: bool) -> None:
         self._machine.agent_speaking(speaks)
+        self._watch.agent_speaking(speaks)
+
+    def played(self, level_dbfs: float) -> None:
+        """The next 20 ms of the playout leave with this level; the microphone may hear them."""
+        self._watch.echo.played(level_dbfs)
 
     def mind_vote(self, turn: int, attempt: int, ready: float) -> None:
         self._decided(self._machine.mind_vote(turn, attempt, ready))
@@ -194,7 +214,17 @@ class Hearing:
     def _judge(self, frames: list[npt.NDArray[np.float32]]) -> list[float]:
         return [self._detector.probability(frame) for frame in frames]
 
+    def _watch_over(self, pcm: Pcm16) -> None:
+        """Ten milliseconds at a time, at once: some 10 µs a block, so it need not leave the event loop."""
+        suspicions: list[Suspicion] = []
+        for at_sample, level_dbfs, is_voice in self._quick.blocks(pcm):
+            suspicions += self._watch.push(at_sample, level_dbfs, is_voice)
+        if suspicions:
+            self._suspected(suspicions)
+
     def _take(self, frame: VoiceFrame, group: asyncio.TaskGroup) -> None:
+        if self._watch.is_on and self._watch.echo.explains(frame.level_dbfs):
+            frame = replace(frame, voice_p=0.0)  # the agent's own voice
         decisions = self._machine.push(frame)
         if decisions:
             # What the engine is told about a moment must come behind the audio up to that moment.

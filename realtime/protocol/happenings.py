@@ -19,6 +19,7 @@ from realtime.protocol.response import Ending, Reason, Response, ResponseStatus
 
 Transport = Literal["websocket", "webrtc"]
 TurnState = Literal["started", "tentative", "committed", "revoked", "discarded"]
+PlayoutState = Literal["ducked", "paused", "resumed"]
 
 
 class Happenings:
@@ -290,6 +291,9 @@ class Happenings:
 
     def heard(self, item_id: str, response_id: str, text: str, audio_ms: int) -> list[ServerEvent]:
         return self._extension("heard", item_id=item_id, response_id=response_id, text=text, audio_ms=audio_ms)
+
+    def playout(self, item_id: str, response_id: str, state: PlayoutState, audio_ms: int) -> list[ServerEvent]:
+        return self._extension("playout", item_id=item_id, response_id=response_id, state=state, audio_ms=audio_ms)
 
     def ledger(self, item_id: str, response_id: str, turn: int, ledger: dict[str, Any]) -> list[ServerEvent]:
         return self._extension("ledger", item_id=item_id, response_id=response_id, turn=turn, ledger=ledger)

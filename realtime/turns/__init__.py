@@ -3,6 +3,7 @@
 The detectors are not re-exported, so that the cores can be imported without onnxruntime.
 """
 
+from realtime.turns.barge_in import BargeInWatch, Ducked, Paused, Resumed, Suspicion
 from realtime.turns.decisions import (
     AskEndpoint,
     Committed,
@@ -20,13 +21,18 @@ from realtime.turns.policy import CommitReason, TurnMode, TurnPolicy
 __all__ = [
     "FRAME_SAMPLES",
     "AskEndpoint",
+    "BargeInWatch",
     "CommitReason",
     "Committed",
     "Decision",
     "Discarded",
+    "Ducked",
     "Listener",
+    "Paused",
+    "Resumed",
     "Revoked",
     "State",
+    "Suspicion",
     "TentativeEnd",
     "TurnMachine",
     "TurnMode",

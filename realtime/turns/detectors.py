@@ -8,6 +8,7 @@ threads of a 2 MB network only wait for each other, and for everybody else.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ import webrtcvad
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
 from realtime.errors import CheckpointError
-from realtime.turns.decisions import SAMPLE_RATE_HZ
+from realtime.turns.decisions import SAMPLE_RATE_HZ, level_dbfs
 from realtime.turns.listener import FRAME_SAMPLES, as_float32, as_int16
 from realtime.turns.logmel import front_padded, log_mel
 from realtime.turns.manifest import read_verified
@@ -137,6 +138,30 @@ class WebRtcVoiceDetector:
                 for i in range(blocks)
             ]
         return sum(voiced) / blocks if blocks else 0.0
+
+
+class QuickDetector:
+    """Voice, yes or no, in 10 ms blocks: WebRTC's VAD for those who cannot wait for a frame. Some 10 µs a block."""
+
+    BLOCK_SAMPLES = 160
+    # 0..3. Its onset is what counts here; what it takes wrongly for voice only ducks an answer.
+    AGGRESSIVENESS = 2
+
+    def __init__(self) -> None:
+        self._vad = webrtcvad.Vad(self.AGGRESSIVENESS)
+        self._rest = np.zeros(0, dtype=np.int16)
+        self._at_sample = 0
+
+    def blocks(self, pcm: npt.NDArray[np.int16]) -> Iterator[tuple[int, float, bool]]:
+        """(first sample, level in dBFS, is voice) of each block that `pcm` (int16 [n]) completes."""
+        pcm = np.concatenate([self._rest, pcm])
+        whole = len(pcm) // self.BLOCK_SAMPLES * self.BLOCK_SAMPLES
+        self._rest = pcm[whole:]
+        for begin in range(0, whole, self.BLOCK_SAMPLES):
+            block = pcm[begin : begin + self.BLOCK_SAMPLES]
+            is_voice = self._vad.is_speech(block.tobytes(), SAMPLE_RATE_HZ)
+            yield self._at_sample, level_dbfs(as_float32(block)), is_voice
+            self._at_sample += self.BLOCK_SAMPLES
 
 
 class EndpointDetector:

@@ -94,6 +94,7 @@ class TurnMachine:
         self._speech_dbfs = SILENCE_DBFS  # its loudest voiced frame
         self._is_endpoint_asked = False
         self._voiced_samples = 0  # voice in the open turn
+        self._ended_sample: int | None = None  # where the last turn was ended, unless the client did it
         self._run_start: int | None = None  # voiced frames in a row that have not yet changed the state
         self._run_samples = 0
         self._votes: dict[str, float] = {}
@@ -181,9 +182,10 @@ class TurnMachine:
 
     def _push_idle(self, frame: VoiceFrame) -> list[Decision]:
         policy = self._policy
-        threshold = policy.barge_in_threshold if self._agent_speaks else policy.start_threshold
+        must_be_strong = self._agent_speaks and not self._may_go_on
+        threshold = policy.barge_in_threshold if must_be_strong else policy.start_threshold
         self._follow_run(frame, threshold)
-        needed_ms = policy.barge_in_start_ms if self._agent_speaks else policy.start_ms
+        needed_ms = policy.barge_in_start_ms if must_be_strong else policy.start_ms
         if self._run_start is None or self._run_samples < needed_ms * SAMPLES_PER_MS:
             return []
         self._speech_dbfs = SILENCE_DBFS
@@ -284,6 +286,12 @@ class TurnMachine:
     def _silence_samples(self) -> int:
         return self._position - self._voice_end
 
+    @property
+    def _may_go_on(self) -> bool:
+        """The last turn ended a moment ago, on our own word: the same speaker may only have paused."""
+        ended = self._ended_sample
+        return ended is not None and self._position - ended < self._policy.may_go_on_ms * SAMPLES_PER_MS
+
     def _is_full(self) -> bool:
         return self._position - self._from_sample >= self._policy.max_turn_ms * SAMPLES_PER_MS
 
@@ -314,6 +322,7 @@ class TurnMachine:
         if self._state is State.SPEAKING:
             decisions = self._fall_silent()
         self._move(Trigger.TURN_ENDED)
+        self._ended_sample = None if reason is CommitReason.CLIENT else self._position
         decisions.append(
             Committed(self._turn, self._attempt, self._voice_end, self._position, str(reason), dict(self._votes))
         )

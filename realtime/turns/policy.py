@@ -46,6 +46,9 @@ START_MS = 64
 # While the agent speaks its echo and the listener's coughs and "mm" reach the microphone: five frames, and stronger.
 BARGE_IN_START_MS = 160
 BARGE_IN_THRESHOLD = 0.7
+# Behind an end that we decided a voice that goes on is no barge-in: it needs no more than any start. The answer's first
+# clause, and hardly an echo yet.
+MAY_GO_ON_MS = 1_500
 # The protocol's default; covers the 32-64 ms by which Silero is late and the unvoiced consonant before the vowel.
 PREFIX_PADDING_MS = 300
 # Two frames. Stop consonants last that long too; a started answer costs little to take back, and one that starts
@@ -110,6 +113,7 @@ class TurnPolicy:
     start_ms: int = START_MS
     barge_in_threshold: float = BARGE_IN_THRESHOLD
     barge_in_start_ms: int = BARGE_IN_START_MS
+    may_go_on_ms: int = MAY_GO_ON_MS
     tentative_silence_ms: int = TENTATIVE_SILENCE_MS
     endpoint_silence_ms: int = ENDPOINT_SILENCE_MS
     resume_ms: int = RESUME_MS
