@@ -31,6 +31,7 @@ from realtime.turns import (
 )
 from realtime.turns.decisions import SAMPLE_RATE_HZ, SAMPLES_PER_MS
 from realtime.turns.detectors import EndpointDetector, FrameDetector, QuickDetector
+from realtime.turns.hum import is_hum
 
 # A client may send a recording faster than it was spoken (one append event may hold over five minutes), so the queue
 # is long; beyond it the append is refused with a typed error and nothing of it is taken.
@@ -38,8 +39,8 @@ MAX_QUEUED_S = 360
 # Audio judged in one trip to the executor: bounds how long a burst keeps the machine waiting for a decision, and keeps
 # a recording that came in one piece from running past the ring before it was judged.
 TRIP_SAMPLES = 16 * 512
-# Arrival times are asked for positions up to a whole turn back.
-REMEMBERED_ARRIVALS = 4096
+# Arrival times are asked for positions up to a whole turn back: 8,192 packets of 20 ms are 164 s.
+REMEMBERED_ARRIVALS = 8192
 
 Pcm16 = npt.NDArray[np.int16]
 
@@ -207,7 +208,7 @@ class Hearing:
             loop = asyncio.get_running_loop()
             voice = await loop.run_in_executor(self._executor, self._judge, frames)
             for frame, voice_p in zip(frames, voice, strict=True):
-                self._take(VoiceFrame.heard(frame, at_sample, voice_p), group)
+                self._take(self._voice_frame(frame, at_sample, voice_p), group)
                 at_sample += len(frame)
         self._judged(self._listener.samples)
 
@@ -222,9 +223,14 @@ class Hearing:
         if suspicions:
             self._suspected(suspicions)
 
+    def _voice_frame(self, pcm: npt.NDArray[np.float32], at_sample: int, voice_p: float) -> VoiceFrame:
+        """The frame as the turn machine sees it: over an answer, its echo and a listener's hum are no voice."""
+        frame = VoiceFrame.heard(pcm, at_sample, voice_p)
+        if self._watch.is_on and (self._watch.echo.explains(frame.level_dbfs) or is_hum(pcm)):
+            return replace(frame, voice_p=0.0)
+        return frame
+
     def _take(self, frame: VoiceFrame, group: asyncio.TaskGroup) -> None:
-        if self._watch.is_on and self._watch.echo.explains(frame.level_dbfs):
-            frame = replace(frame, voice_p=0.0)  # the agent's own voice
         decisions = self._machine.push(frame)
         if decisions:
             # What the engine is told about a moment must come behind the audio up to that moment.

@@ -22,8 +22,8 @@ from realtime.turns.onset import Onset
 BLOCK_MS = 10
 # Two blocks: a click fills one.
 DUCK_MS = 20
-# Of the 100 ms within which the last word must have left, two packets (20 ms each way of the beat) are the wire's.
-PAUSE_MS = 50
+# Two packets. Of the 100 ms within which the last word must have left, two more are the wire's and the playout's beat.
+PAUSE_MS = 40
 # A ducked answer comes back after a syllable's gap; a paused one when no second syllable followed the first.
 UNDUCK_MS = 120
 RESUME_MS = 200

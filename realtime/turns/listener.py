@@ -15,8 +15,8 @@ from realtime.turns.decisions import SAMPLE_RATE_HZ
 
 # Silero's frame at 16 kHz: 32 ms.
 FRAME_SAMPLES = 512
-# A whole turn of the largest length (29 s), its 5 s of lead, and room for a slow reader.
-RING_S = 40
+# A whole turn of the largest length (120 s), its 5 s of lead, and room for a slow reader: 4.5 MB a session.
+RING_S = 140
 INT16_SCALE = 32_768.0
 
 Pcm16 = npt.NDArray[np.int16]

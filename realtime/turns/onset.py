@@ -27,7 +27,7 @@ QUIET_BELOW_SPEECH_DB = 30.0
 CLUSTER_GAP_MS = 1_000
 # The attack of the first sound, and a little of the quiet before it for the encoder to compare with.
 LEAD_MS = 200
-# Enough for ten beeps; more would spend the model's segment (29.44 s) on the room.
+# Enough for ten beeps; more would spend the decoder's positions on the room.
 REACH_MS = 5_000
 
 

@@ -61,8 +61,9 @@ ENDPOINT_SILENCE_MS = 80
 RESUME_MS = 64
 # The shortest word that is an answer ("no", "two") keeps Silero voiced for 130 ms and more; knocks do for 64-96 ms.
 MIN_SPEECH_MS = 100
-# One encoder segment is 29.44 s; a longer turn would restart the encoder inside a sentence.
-MAX_TURN_MS = 29_000
+# Longer than anybody asks in one breath. The encoder begins a new segment every 29.44 s inside the turn; what bounds a
+# turn is the decoder: 120 s are 1,500 positions, under a third of its cache.
+MAX_TURN_MS = 120_000
 # The mind is sure; finds it likely; sees nothing against it; says that the question has no end yet (below the last).
 MIND_SURE = 0.9
 MIND_LIKELY = 0.7
