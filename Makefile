@@ -39,7 +39,8 @@ bench: setup-dev  ## every benchmark, on an otherwise idle machine
 	$(BIN)/python -m benchmarks.voice
 	$(BIN)/python -m benchmarks.media
 	$(BIN)/python -m benchmarks.turns
-	$(BIN)/python -m benchmarks.readiness
+	$(BIN)/python -m benchmarks.turn_votes
+	$(BIN)/python -m benchmarks.barge_in
 	$(BIN)/python -m benchmarks.threads
 	$(BIN)/python -m benchmarks.first_packet
 

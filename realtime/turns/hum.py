@@ -1,8 +1,9 @@
 """Hums: "mm", "mm-hm", the sounds of somebody who listens. A voice with closed lips; nothing is said in them.
 
-The nose lets little out above its first formant near 250 Hz (Stevens, Acoustic Phonetics), while every vowel has a second
-one above 600 Hz that is less than 25 dB weaker. Of the recordings' voiced frames this takes one in ten for a hum (nasals,
-and vowels that fade), which delays a barge-in by a frame or two; no file's longest run of others is shorter than ten.
+The nose lets little out above its first formant near 250 Hz (Stevens, Acoustic Phonetics), while every vowel has a
+second one above 600 Hz that is less than 25 dB weaker. Of the recordings' voiced frames this takes one in ten for a hum
+(nasals, and vowels that fade), which delays a barge-in by a frame or two; no file's longest run of others is shorter
+than ten.
 """
 
 from __future__ import annotations
