@@ -70,9 +70,11 @@ class Vote:
 @dataclass
 class Outcome:
     group: str
+    name: str
     wait_ms: float | None  # from the last voiced sample to the commit; None: the end was never found
     cut_ins: int
     attempts: int
+    settled_by: tuple[tuple[float, str], ...]  # (silence ms, reason) of every commit
 
 
 def tuning() -> Iterator[tuple[Source, Pcm16]]:
@@ -100,7 +102,7 @@ class Ear:
         self._endpoint = EndpointDetector.load(MODELS / "endpoint")
 
     def hear(
-        self, group: str, pcm: Pcm16, speech_end: int, pauses: list[tuple[int, int]]
+        self, group: str, name: str, pcm: Pcm16, speech_end: int, pauses: list[tuple[int, int]]
     ) -> tuple[Outcome, list[Vote]]:
         """What becomes of a turn whose speech ends at `speech_end`; pauses in samples."""
         self._voice.reset()
@@ -125,8 +127,9 @@ class Ear:
         self._tell(m.CloseSession(session=SESSION))
         # A commit counts as a cut-in where speech went on behind it.
         cut_ins = sum(each.at_sample < speech_end for each in commits)
+        settled = tuple(((each.at_sample - each.speech_end_sample) / PER_MS, each.reason) for each in commits)
         waits = [(each.at_sample - speech_end) / PER_MS for each in commits if each.at_sample >= speech_end]
-        return Outcome(group, waits[0] if waits else None, cut_ins, attempts), list(self._votes.values())
+        return Outcome(group, name, waits[0] if waits else None, cut_ins, attempts, settled), list(self._votes.values())
 
     def _frame(self, pcm: Pcm16) -> list[Decision]:
         at_sample = self._listener.frame_sample
@@ -188,8 +191,8 @@ class Ear:
         return said
 
 
-def recordings(variants: int) -> Iterator[tuple[str, Pcm16, list[tuple[int, int]]]]:
-    """(group, samples, pauses in samples) of every recording of both sets."""
+def recordings(variants: int) -> Iterator[tuple[str, str, Pcm16, list[tuple[int, int]]]]:
+    """(group, name, samples, pauses in samples) of every recording of both sets."""
     known = [("tuning", source, pcm) for source, pcm in tuning()]
     known += [("seed" if s.kind == "synthetic" else "people", s, load(path_of(s.name))) for s in sources()]
     for group, source, pcm in known:
@@ -197,7 +200,12 @@ def recordings(variants: int) -> Iterator[tuple[str, Pcm16, list[tuple[int, int]
             random = np.random.default_rng([0, zlib.crc32(source.name.encode()), variant])
             if plan := pause_plan(source, random):
                 paused, pauses = with_natural_pauses(pcm, source, plan, random)
-                yield group, paused, [(p.at_ms * PER_MS, (p.at_ms + p.ms) * PER_MS) for p in pauses]
+                yield (
+                    group,
+                    f"{source.stem}.{variant}",
+                    paused,
+                    [(p.at_ms * PER_MS, (p.at_ms + p.ms) * PER_MS) for p in pauses],
+                )
 
 
 def report(outcomes: list[Outcome], votes: list[Vote]) -> None:
@@ -205,7 +213,8 @@ def report(outcomes: list[Outcome], votes: list[Vote]) -> None:
         "| set | turns | wait ms p50 | p90 | p95 | committed within 240 ms | turns cut into | tentative ends a turn |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for group, name in GROUPS.items():
+    groups = {group: name for group, name in GROUPS.items() if any(each.group == group for each in outcomes)}
+    for group, name in groups.items():
         of = [each for each in outcomes if each.group == group]
         waits = [each.wait_ms for each in of if each.wait_ms is not None]
         p50, p90, p95 = np.percentile(waits, [50, 90, 95])
@@ -214,9 +223,12 @@ def report(outcomes: list[Outcome], votes: list[Vote]) -> None:
             f"| {name} | {len(of)} | {p50:.0f} | {p90:.0f} | {p95:.0f} | {np.mean(np.array(waits) <= 240):.0%} "
             f"| {cut} ({cut / len(of):.1%}) | {np.mean([each.attempts for each in of]):.1f} |"
         )
+    for each in outcomes:
+        if each.cut_ins:
+            print(f"cut into: {each.name} {each.settled_by}")
     print("\n| set | where | votes | mind sure | mind objects | melody 0.95 and more | both say sure |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for group, name in GROUPS.items():
+    for group, name in groups.items():
         for is_end in (True, False):
             ballots = [each.votes for each in votes if (each.group, each.is_end) == (group, is_end)]
             sure = [policy_sure(each) for each in ballots]
@@ -236,6 +248,7 @@ def policy_sure(votes: dict[str, float]) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variants", type=int, default=2)
+    parser.add_argument("--only", choices=GROUPS)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     settings = EngineSettings()
@@ -255,9 +268,11 @@ def main() -> None:
     ear = Ear(core)
     outcomes: list[Outcome] = []
     votes: list[Vote] = []
-    for group, pcm, pauses in recordings(arguments.variants):
+    for group, name, pcm, pauses in recordings(arguments.variants):
+        if arguments.only not in (None, group):
+            continue
         whole = np.concatenate([pcm, quiet(pcm, TAIL_MS)])
-        outcome, cast = ear.hear(group, whole, int(voiced_ends(pcm, 16_000)[-1]), pauses)
+        outcome, cast = ear.hear(group, name, whole, int(voiced_ends(pcm, 16_000)[-1]), pauses)
         outcomes.append(outcome)
         votes += cast
     report(outcomes, votes)
