@@ -89,7 +89,7 @@ def figures(data: Mapping[str, Any]) -> list[Figure]:
         Figure("questions with inner pauses that were answered into", percent(share), 3, "%", digits=1),
         Figure("those fell silent after renewed speech, at most", max(stops, default=None), 100),
         Figure("TTFP_eos with thinking / without, medians", ratio(runs), 1.05, "", digits=2),
-        Figure("TTFP_eos after 60 s of speech / after 3 s, medians", long_ratio(runs), 1.10, "", digits=2),
+        Figure("TTFP_eos after a minute of speech / after 3 s, medians", long_ratio(runs), 1.10, "", digits=2),
         Figure("barge-in: last answer packet after the user's first voiced, p95", barge["p95"], 100),
         Figure(
             "answers equal to those after a full wait", percent(equal_share(runs)), 97, "%", at_least=True, digits=1

@@ -9,7 +9,9 @@ and the sentences of Debian's pocketsphinx-testdata (without the package: the se
 it is quietest, its edges are faded over 10 ms, and room tone lies in it: noise at the recording's own background level,
 at least -66 dBFS, beneath the whole recording where that is quieter. Same seed, same samples, to the bit.
 
-`long`: the same question, of about 3 s, alone and behind a minute of fluent talk, both spoken by the embedded voice.
+`long`: the same question, of about 3 s, alone and behind most of a minute of fluent talk, both spoken by the embedded
+voice, whose own pauses are shortened to 100 ms. Together 54 s: a turn is cut at 29 s (docs/turns.md), so this is the
+longest talk of two turns.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import wave
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +61,9 @@ LONG_TALK = (
     "and one of them asked me for the way and I told him to follow the street up to the top of the hill",
     "and when the rain had stopped I went home and put the apples on the table and made a cup of tea",
 )
-LONG_S = 54.0
+LONG_S = 56.0
+LONGEST_GAP_MS = 100
+QUIET_DBFS = -45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,17 +266,18 @@ async def make_long(to: Path) -> list[Sample]:
     async def said(text: str) -> Pcm16:
         speech = await voice.synthesise(text)
         samples = resample(trim_silence(speech.samples, speech.sample_rate_hz), speech.sample_rate_hz, RATE_HZ)
-        return np.asarray(samples, dtype=np.int16)
+        return fluent(np.asarray(samples, dtype=np.int16))
 
     try:
         question = await said(LONG_QUESTION)
         talk: list[Pcm16] = []
-        while sum(map(len, talk)) < LONG_S * RATE_HZ:
-            talk += [await said(LONG_TALK[len(talk) // 2 % len(LONG_TALK)]), np.zeros(60 * PER_MS, np.int16)]
+        clauses = [await said(clause) for clause in LONG_TALK]
+        while sum(map(len, talk)) + len(clauses[len(talk) % len(clauses)]) < LONG_S * RATE_HZ:
+            talk.append(clauses[len(talk) % len(clauses)])
     finally:
         await voice.close()
-    whole = np.concatenate([*talk, question])
-    spoken = " ".join(LONG_TALK[index % len(LONG_TALK)] for index in range(len(talk) // 2))
+    whole = fluent(np.concatenate([*talk, question]))
+    spoken = " ".join(LONG_TALK[index % len(LONG_TALK)] for index in range(len(talk)))
     return [
         Sample(file, "long", "hibari", "hibari", "synthetic", words(text), LONG_ANSWER, write(to / file, pcm))
         for file, text, pcm in (
@@ -279,6 +285,20 @@ async def make_long(to: Path) -> list[Sample]:
             ("long/question_after_talk.wav", f"{spoken} {LONG_QUESTION}", whole),
         )
     ]
+
+
+def fluent(pcm: Pcm16) -> Pcm16:
+    """`pcm` (int16 [n], 16 kHz) with every inner silence of more than `LONGEST_GAP_MS` cut down to that."""
+    hop = 10 * PER_MS
+    frames = pcm[: len(pcm) // hop * hop].reshape(-1, hop).astype(np.float64)
+    loud = 20 * np.log10(np.sqrt(np.square(frames).mean(axis=1)) / 32768 + 1e-6) > QUIET_DBFS
+    keep = np.ones(len(pcm), dtype=bool)
+    places = np.flatnonzero(loud)
+    for before, after in pairwise(places.tolist()):
+        if (after - before - 1) * 10 > LONGEST_GAP_MS:
+            half = LONGEST_GAP_MS // 2 * PER_MS
+            keep[(before + 1) * hop + half : after * hop - half] = False
+    return pcm[keep]
 
 
 def words(text: str) -> str:

@@ -79,7 +79,7 @@ def test_every_figure_comes_from_the_turns_it_names() -> None:
     assert values["questions with inner pauses that were answered into"] == 50
     assert values["those fell silent after renewed speech, at most"] == 80
     assert values["TTFP_eos with thinking / without, medians"] == 0.7
-    assert values["TTFP_eos after 60 s of speech / after 3 s, medians"] == pytest.approx(1.1)
+    assert values["TTFP_eos after a minute of speech / after 3 s, medians"] == pytest.approx(1.1)
     assert values["answers equal to those after a full wait"] == 50, "a is equal, b is not"
     assert values["the same, where the turn was not cut"] == 100, "b was two turns"
     assert values["exact answers while listening is thinking"] == 100

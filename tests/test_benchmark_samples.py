@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from benchmarks.samples import (
     FADE_MS,
+    LONGEST_GAP_MS,
     LONGEST_PAUSE_MS,
     PER_MS,
+    RATE_HZ,
     SHORTEST_PAUSE_MS,
     Source,
+    fluent,
     make,
     manifest,
     path_of,
@@ -58,6 +61,15 @@ def test_a_pause_is_quiet_for_as_long_as_it_says(source: Source) -> None:
         # All of it but for 120 ms: where the words were spoken without a gap, the aligner is not exact at its edges.
         begin, end = (pause.at_ms + 60) * PER_MS, (pause.at_ms + pause.ms - 60) * PER_MS
         assert level_dbfs(audio[begin:end]) < level_dbfs(audio) - 20, pause
+
+
+def test_fluent_talk_has_no_pause_and_loses_no_sound() -> None:
+    sound = np.full(RATE_HZ // 2, 3000, np.int16)
+    silence = np.zeros(RATE_HZ // 3, np.int16)
+    short = np.zeros(80 * PER_MS, np.int16)
+    talk = fluent(np.concatenate([sound, silence, sound, short, sound]))
+    assert np.count_nonzero(talk) == 3 * len(sound)
+    assert len(talk) == 3 * len(sound) + (LONGEST_GAP_MS + 80) * PER_MS + (len(silence) % (10 * PER_MS))
 
 
 def test_the_set_is_the_same_every_time_and_says_what_it_holds(tmp_path: Path) -> None:
