@@ -113,6 +113,7 @@ class Exchange(Answering):
                 at_sample=turn.silent_sample,
                 think_ms=self._thinking.budget_ms(config.effort),
                 max_tokens=config.max_output_tokens or DEFAULT_MAX_TOKENS,
+                spoken=config.speaks,
             )
         )
         if config.speaks and turn.speaking is None:
@@ -202,6 +203,7 @@ class Exchange(Answering):
             attempt=1,
             think_ms=self._thinking.budget_ms(params.effort),
             max_tokens=params.max_output_tokens or DEFAULT_MAX_TOKENS,
+            spoken=params.speaks,
             instructions=params.instructions,
         )
         self._shell.tell_engine(turn.request)

@@ -39,7 +39,7 @@ async def test_thoughts_come_while_the_answer_is_spoken(eager_server: LiveServer
         assert response["forethought"]["thought"] == "".join(event["delta"] for event in thoughts).strip()
 
 
-async def test_talking_over_it_ends_the_thought_too(eager_server: LiveServer) -> None:
+async def test_a_cancelled_answer_stops_its_thought_and_a_written_one_thinks_first(eager_server: LiveServer) -> None:
     async with talk(eager_server.realtime, forethought={"events": True}) as conversation:
         await conversation.say_text(QUESTION)
         await conversation.send("response.create")
@@ -49,4 +49,5 @@ async def test_talking_over_it_ends_the_thought_too(eager_server: LiveServer) ->
         await conversation.send("response.create", response={"output_modalities": ["text"]})
         response = await conversation.answer()
         assert response["status"] == "completed"
-        assert not [e for e in conversation.of("forethought.thought") if e["turn"] == 2], "a text buys no time"
+        thoughts = [event for event in conversation.of("forethought.thought") if event["turn"] == 2]
+        assert thoughts and not any(event["while_speaking"] for event in thoughts), "a text buys no time"

@@ -50,6 +50,7 @@ class Run:
 
     plan: ThinkingPlan
     deadline_ms: int | None = DEADLINE_MS
+    spoken: bool = True
     now_ms: int = 0
     bought_ms: float = 0.0
     told_ms: float = 0.0
@@ -64,7 +65,7 @@ class Run:
         self.memory = Memory()
         self.mind = Mind("s", dialect, self.memory, plan=self.plan)  # type: ignore[arg-type]
         self.mind.put_text("q", "user", "abc")
-        self.mind.respond(1, 1)
+        self.mind.respond(1, 1, spoken=self.spoken)
 
     @property
     def done(self) -> Done | None:
@@ -142,7 +143,7 @@ def test_thinking_that_is_over_lets_the_answer_run_to_its_end() -> None:
 
 
 def test_nothing_is_thought_in_time_that_is_not_bought() -> None:
-    """A written answer buys none: it begins at the deadline and runs to its end with the thought it has."""
+    """Without a word of the playout the answer runs to its end with the thought it has."""
     run = Run(PLAN)
     run.voice = []
     run._play = lambda: None  # type: ignore[method-assign]
@@ -161,6 +162,11 @@ def test_the_order_says_how_much_is_thought_before_the_first_word(order: Order, 
     assert run.done is not None and run.starved == 0
     first = LETTERS.index(run.clauses[0][0]) * PER_LETTER
     assert first == before and LETTERS.index(run.clauses[-1][0]) * PER_LETTER == THOUGHT_TOKENS
+
+
+def test_an_answer_to_be_read_is_thought_through_before_it_begins() -> None:
+    run = Run(ThinkingPlan(Order.SPEAK_FIRST, segment_tokens=20), deadline_ms=None, spoken=False).to_the_end()
+    assert run.thoughts(while_speaking=False) == THOUGHT_TOKENS and run.thoughts(while_speaking=True) == 0
 
 
 def test_the_speak_lane_is_laid_again_in_one_prefill_and_only_for_whole_segments() -> None:

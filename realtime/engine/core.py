@@ -226,6 +226,7 @@ class EngineCore:
                     message.turn,
                     message.attempt,
                     max_tokens=message.max_tokens,
+                    spoken=message.spoken,
                     instructions=message.instructions,
                 )
                 session.stamps.encoded_ns = self._clock.now_ns()
@@ -275,8 +276,9 @@ class EngineCore:
         session.stamps = self._stamps(message.think_ms)
         tail = self._decoder.frames.put(session.stream.tail())
         session.mind.end_turn(
-            message.attempt, tail, session.heard_ms, respond=message.respond, max_tokens=message.max_tokens
-        )
+            message.attempt, tail, session.heard_ms, respond=message.respond, max_tokens=message.max_tokens,
+            spoken=message.spoken,
+        )  # fmt: skip
         session.stamps.encoded_ns = self._clock.now_ns()
 
     def _revoke(self, session: _Session, message: m.Revoke) -> None:

@@ -59,7 +59,8 @@ class EndTurn(_Message, frozen=True, tag="end_turn"):
     """A tentative end: speech stopped at `at_sample`. Begin the held answer. Audio may go on arriving.
 
     `think_ms` is the deadline for reasoning, counted from this message; None means no deadline.
-    `respond` False only listens to the end (transcript, no answer).
+    `respond` False only listens to the end (transcript, no answer). `spoken` False is an answer to be read, which buys
+    no time to think meanwhile: its thought is not cut short before the deadline.
     """
 
     session: str
@@ -69,6 +70,7 @@ class EndTurn(_Message, frozen=True, tag="end_turn"):
     think_ms: int | None = None
     respond: bool = True
     max_tokens: int = 512
+    spoken: bool = True
 
 
 class Commit(_Message, frozen=True, tag="commit"):
@@ -98,7 +100,7 @@ class DiscardTurn(_Message, frozen=True, tag="discard_turn"):
 class Respond(_Message, frozen=True, tag="respond"):
     """Answer the history as it stands (a text turn, or a response asked for out of order).
 
-    `instructions` hold for this answer alone.
+    `instructions` hold for this answer alone. `spoken`: see `EndTurn`.
     """
 
     session: str
@@ -107,6 +109,7 @@ class Respond(_Message, frozen=True, tag="respond"):
     instructions: str | None = None
     think_ms: int | None = None
     max_tokens: int = 512
+    spoken: bool = True
 
 
 class Cancel(_Message, frozen=True, tag="cancel"):

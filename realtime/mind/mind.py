@@ -13,26 +13,23 @@ Definitions of trunk, lane, note and attempt: docs/architecture.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from realtime.decoder.scheduler import Service
-from realtime.engine.messages import FromEngine, Note
+from realtime.engine.messages import FromEngine
 from realtime.mind import reports
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
 from realtime.mind.lanes import AnswerLane, NoteLane, Phase
 from realtime.mind.memory import KvSequence, Memory, Symbol
-from realtime.mind.pace import ThinkingPlan
+from realtime.mind.notes import NoteTaking
+from realtime.mind.pace import Order, ThinkingPlan
 from realtime.mind.rehearsal import REHEARSED_ANSWER_TOKENS, Rehearsal
 from realtime.mind.speaking import SpeakingPhase, ThinkLane
 from realtime.mind.trunk import Item, Trunk
 from realtime.mind.turn import Turn, TurnState
 
 SYSTEM_ITEM = "system"
-# A note pass writes the words of the frames that are new to it: about 3 words a second, 4 tokens a word at worst,
-# so one token per 80 ms frame is ample and anything far beyond is a loop.
-NOTE_TOKENS_PER_FRAME = 2
-NOTE_TOKENS_LEAST = 16
 # The whole line: speech gives about 0.4 tokens a frame; one a frame (and a little for short turns) ends a loop.
 HEARD_TOKENS_LEAST = 16
 # Answer tokens that count as the first clause when lanes compete (the segmenter aims at 4 to 8 words).
@@ -73,15 +70,13 @@ class Mind:
         self._session = session
         self._dialect = dialect
         self._memory = memory
-        self._note_interval = note_interval_frames
         self._plan = plan
         self.trunk = Trunk(memory, self._system(instructions), max_history_symbols)
         self.turn: Turn | None = None
-        self._note_lane: NoteLane | None = None
+        self._notes = NoteTaking(session, dialect, memory, self.trunk, note_interval_frames)
         self._answer_lane: AnswerLane | None = None
         self._rehearsal: Rehearsal | None = None
         self._speaking: SpeakingPhase | None = None  # as long as there is an answer lane
-        self._detokenise_notes = dialect.detokenizer()
 
     # --- history ------------------------------------------------------------------------------------
 
@@ -112,7 +107,7 @@ class Mind:
         """The user begins to speak. An answer still unsettled was heard whole (else `cancel` came before)."""
         self._settle(answer=None if self.turn is None else self.turn.answer)
         self.turn = Turn(number, f"turn_{number}", is_audio=True, opening=self._dialect.audio_open())
-        self._detokenise_notes = self._dialect.detokenizer()
+        self._notes.start_turn()
         self.trunk.open_turn(self.turn.opening)
 
     def hear(self, frames: list[Symbol], heard_ms: int) -> None:
@@ -121,12 +116,22 @@ class Mind:
         turn.frames.extend(frames)
         turn.heard_ms = heard_ms
         self.trunk.append(frames)
-        self._begin_note_pass()
+        self._notes.begin(self.turn)
 
     def end_turn(
-        self, attempt: int, tail: list[Symbol], heard_ms: int, *, respond: bool = True, max_tokens: int = 512
+        self,
+        attempt: int,
+        tail: list[Symbol],
+        heard_ms: int,
+        *,
+        respond: bool = True,
+        max_tokens: int = 512,
+        spoken: bool = True,
     ) -> None:
-        """A tentative end: lay the answer lane. `tail`: frames that stand only if the turn ends here."""
+        """A tentative end: lay the answer lane. `tail`: frames that stand only if the turn ends here.
+
+        spoken: False for an answer to be read: nothing is bought by saying it, so its thought is not cut short.
+        """
         turn = self._open_turn()
         self._drop_listening_lanes()
         turn.heard_ms = heard_ms
@@ -139,6 +144,7 @@ class Mind:
             draft=turn.tried.draft(),
             respond=respond,
             max_tokens=max_tokens,
+            spoken=spoken,
         )
         self._speaking = self._speaking_phase(self._answer_lane)
 
@@ -147,7 +153,7 @@ class Mind:
         """The user is speaking, and neither a note pass nor another rehearsal is under way."""
         turn = self.turn
         is_listening = turn is not None and turn.state is TurnState.LISTENING
-        return is_listening and self._note_lane is None and self._rehearsal is None
+        return is_listening and self._notes.lane is None and self._rehearsal is None
 
     def rehearse(self, tail: list[Symbol], heard_ms: int) -> None:
         """Try out the answer as if the turn ended here. `tail`: frames that stand only for this rehearsal."""
@@ -175,7 +181,7 @@ class Mind:
         self._drop_answer_lane()
         self._memory.drop_frames(turn.tail)
         turn.tail, turn.answer, turn.state = [], "", TurnState.LISTENING
-        self._begin_note_pass()
+        self._notes.begin(self.turn)
 
     def commit(self, attempt: int, item_id: str) -> None:
         """The tentative end was the end: the user's part of the turn becomes history as `item_id`."""
@@ -197,8 +203,19 @@ class Mind:
 
     # --- answers ------------------------------------------------------------------------------------
 
-    def respond(self, number: int, attempt: int, *, max_tokens: int = 512, instructions: str | None = None) -> None:
-        """Answer the history as it stands; `instructions` are read for this answer alone and are no history."""
+    def respond(
+        self,
+        number: int,
+        attempt: int,
+        *,
+        max_tokens: int = 512,
+        instructions: str | None = None,
+        spoken: bool = True,
+    ) -> None:
+        """Answer the history as it stands; `instructions` are read for this answer alone and are no history.
+
+        spoken: see `end_turn`.
+        """
         self._settle(answer=None if self.turn is None else self.turn.answer)
         last = self.trunk.last
         self.turn = Turn(number, last.id, is_audio=last.is_audio, state=TurnState.COMMITTED, attempt=attempt)
@@ -214,6 +231,7 @@ class Mind:
             draft=Draft(),
             respond=True,
             max_tokens=max_tokens,
+            spoken=spoken,
         )
         self._speaking = self._speaking_phase(self._answer_lane)
 
@@ -250,7 +268,7 @@ class Mind:
 
     def work(self) -> Iterator[Work]:
         """Everything that can run now, most urgent first."""
-        note, answer, trunk = self._note_lane, self._answer_lane, self.trunk
+        note, answer, trunk = self._notes.lane, self._answer_lane, self.trunk
         rehearsal = None if self._rehearsal is None else self._rehearsal.lane
         speaking = self._speaking
         if answer is not None and speaking is not None and speaking.speaks and answer.seq.pending:
@@ -273,8 +291,8 @@ class Mind:
 
     def accept(self, lane: Lane, token: int, logprob: float = 0.0) -> list[FromEngine]:
         """The token chosen at the tip of `lane` and its log-probability; a lane that is gone takes nothing."""
-        if lane is self._note_lane:
-            return self._accept_note(self._note_lane, token)
+        if isinstance(lane, NoteLane) and lane is self._notes.lane and self.turn is not None:
+            return self._notes.accept(self.turn, lane, token)
         if lane is self._answer_lane:
             return self._accept_answer(self._answer_lane, token, logprob)
         if self._rehearsal is not None and lane is self._rehearsal.lane:
@@ -289,7 +307,7 @@ class Mind:
         """Whether `lane` is still one that takes tokens."""
         rehearsal = None if self._rehearsal is None else self._rehearsal.lane
         think = None if self._speaking is None else self._speaking.think
-        return lane in (self._note_lane, self._answer_lane, rehearsal, think)
+        return lane in (self._notes.lane, self._answer_lane, rehearsal, think)
 
     def goes_on(self, work: Work) -> bool:
         """Whether the token after the last one is known too: that one was guessed right, and its lane takes more."""
@@ -300,7 +318,7 @@ class Mind:
 
     def relieve(self) -> bool:
         """Give up what is only a convenience, when blocks are short; says whether there was anything."""
-        had_lane = self._note_lane is not None or self._rehearsal is not None
+        had_lane = self._notes.lane is not None or self._rehearsal is not None
         self._drop_listening_lanes()
         had_thought = self._speaking is not None and self._speaking.stop_thinking()
         return had_lane or had_thought
@@ -329,40 +347,6 @@ class Mind:
             return Service.TENTATIVE
         return Service.FIRST_CLAUSE if lane.answer_tokens < FIRST_CLAUSE_TOKENS else Service.LATER_CLAUSE
 
-    def _begin_note_pass(self) -> None:
-        turn = self.turn
-        if turn is None or turn.state is not TurnState.LISTENING or self._note_lane is not None:
-            return
-        fresh = len(turn.frames) - turn.noted_frames
-        if fresh < self._note_interval:
-            return
-        seq = self._memory.fork(self.trunk.seq)
-        base = len(seq.symbols)
-        self._memory.extend(seq, self._dialect.listening(turn.notes))
-        budget = max(NOTE_TOKENS_LEAST, fresh * NOTE_TOKENS_PER_FRAME)
-        self._note_lane = NoteLane(seq, base, turn.heard_ms, budget)
-        turn.noted_frames = len(turn.frames)
-
-    def _accept_note(self, lane: NoteLane, token: int) -> list[FromEngine]:
-        assert self.turn is not None
-        special = self._dialect.special
-        if token == special.wait:
-            self._drop_note_lane()
-            self.turn.notes.extend(lane.tokens)
-            text = "".join(self._detokenise_notes.push(note) for note in lane.tokens)
-            self._begin_note_pass()
-            if not lane.tokens:
-                return []
-            return [Note(session=self._session, turn=self.turn.number, text=text, tokens=len(lane.tokens),
-                         at_ms=lane.at_ms)]  # fmt: skip
-        # Notes are append-only, so a pass that leaves the format is dropped whole rather than kept in part.
-        if token in (special.im_end, special.think_end, special.think) or len(lane.tokens) >= lane.budget:
-            self._drop_note_lane()
-            return []
-        lane.tokens.append(token)
-        self._memory.extend(lane.seq, [token])
-        return []
-
     def _attempted(self, tail: list[Symbol]) -> list[Symbol]:
         """What stands between the trunk's tip and an answer if the open turn ends with `tail`."""
         assert self.turn is not None
@@ -378,6 +362,7 @@ class Mind:
         draft: Draft,
         respond: bool,
         max_tokens: int,
+        spoken: bool = True,
     ) -> AnswerLane:
         """An answer lane forked from the trunk's tip."""
         seq = self._memory.fork(self.trunk.seq)
@@ -396,7 +381,7 @@ class Mind:
             respond=respond,
             max_tokens=max_tokens,
             max_heard_tokens=HEARD_TOKENS_LEAST + frames,
-            plan=self._plan,
+            plan=self._plan if spoken else replace(self._plan, order=Order.THINK_BEFORE),
         )
 
     def _speaking_phase(self, lane: AnswerLane) -> SpeakingPhase:
@@ -454,11 +439,6 @@ class Mind:
         if self.turn is not None and self.turn.closed and self._answer_lane is None:
             self._settle(answer=self.turn.answer)
 
-    def _drop_note_lane(self) -> None:
-        if self._note_lane is not None:
-            self._memory.drop(self._note_lane.seq)
-            self._note_lane = None
-
     def _drop_answer_lane(self) -> None:
         if self._speaking is not None:
             self._speaking.drop()
@@ -479,7 +459,7 @@ class Mind:
 
     def _drop_listening_lanes(self) -> None:
         self._drop_rehearsal()
-        self._drop_note_lane()
+        self._notes.drop()
 
     def _drop_lanes(self) -> None:
         self._drop_listening_lanes()
