@@ -196,15 +196,27 @@ def test_a_right_guess_saves_its_step_and_a_wrong_one_gives_its_block_back() -> 
     assert (seq.computed, seq.pending, seq.ahead, decoder.pool.used) == (16, 1, [], 1)
 
 
-def test_fork_and_truncate_forget_a_guess() -> None:
+def test_truncate_forgets_a_guess() -> None:
     decoder = tiny_decoder()
-    for forget in (lambda seq: decoder.drop(decoder.fork(seq)), lambda seq: decoder.truncate(seq, 17)):
-        seq = decoder.new([20] * 17)
-        decoder.step([Row(seq, 17, want_logits=True, guess=(22,) * 16)])
-        assert (len(seq.ahead), decoder.pool.used) == (16, 3)
-        forget(seq)
-        assert (seq.ahead, decoder.pool.used) == ([], 2)
-        decoder.drop(seq)
+    seq = decoder.new([20] * 17)
+    decoder.step([Row(seq, 17, want_logits=True, guess=(22,) * 16)])
+    assert (len(seq.ahead), decoder.pool.used) == (16, 3)
+    decoder.truncate(seq, 17)
+    assert (seq.ahead, decoder.pool.used) == ([], 2)
+
+
+def test_a_fork_leaves_its_parent_the_guess_and_does_not_inherit_it() -> None:
+    decoder = tiny_decoder()
+    seq = decoder.new([20] * 17)
+    decoder.step([Row(seq, 17, want_logits=True, guess=(22,) * 16)])
+    fork = decoder.fork(seq)
+    assert (fork.ahead, len(fork.blocks), len(seq.ahead)) == ([], 2, 16)
+    decoder.extend(fork, [23])
+    decoder.step([Row(fork, 1)])  # writes where the parent's first guess lies: into a copy
+    decoder.extend(seq, [22] * 16)
+    assert (seq.pending, seq.ahead) == (0, [])
+    decoder.drop(fork)
+    assert decoder.pool.used == 3
 
 
 def test_misuse_is_refused_and_changes_nothing() -> None:

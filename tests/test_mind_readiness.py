@@ -13,28 +13,40 @@ WORDS = st.integers(0, 40)
 PRIOR = st.floats(0, 1)
 
 
-@given(LOGPROB, LOGPROB, WORDS, st.none() | PRIOR)
-def test_a_vote_is_a_probability(closing: float, doubt: float, words: int, prior: float | None) -> None:
-    assert 0 <= readiness(closing, doubt, words, prior) <= 1
+UNHEARD = st.integers(0, 12)
 
 
-@given(st.tuples(LOGPROB, LOGPROB, PRIOR), st.tuples(LOGPROB, LOGPROB, PRIOR), WORDS)
+@given(LOGPROB, LOGPROB, WORDS, st.none() | PRIOR, st.none() | UNHEARD)
+def test_a_vote_is_a_probability(
+    closing: float, doubt: float, words: int, prior: float | None, unheard: int | None
+) -> None:
+    assert 0 <= readiness(closing, doubt, words, prior, unheard) <= 1
+
+
+SIGNS = st.tuples(LOGPROB, LOGPROB, PRIOR, UNHEARD.map(lambda words: -float(words)))
+
+
+@given(SIGNS, SIGNS, WORDS)
 def test_surer_signs_never_vote_less(one: tuple[float, ...], other: tuple[float, ...], words: int) -> None:
-    closing, doubt, prior = (max(pair) for pair in zip(one, other, strict=True))
-    assert readiness(one[0], one[1], words, one[2]) <= readiness(closing, doubt, words, prior)
+    best = [max(pair) for pair in zip(one, other, strict=True)]
+    votes = [readiness(closing, doubt, words, prior, -int(heard)) for closing, doubt, prior, heard in (one, best)]
+    assert votes[0] <= votes[1]
 
 
 def test_votes_mean_to_the_turn_machine_what_they_say() -> None:
-    assert readiness(-0.005, -0.01, 8, 0.999) == SURE >= MIND_SURE
-    assert MIND_LIKELY <= readiness(-0.005, -0.05, 8, 0.999) < MIND_SURE
-    assert readiness(-0.005, -0.01, 8, 0.2) == OBJECTS < MIND_OBJECTION, "the words ask for another"
-    assert readiness(-2.0, 0.0, 8, 0.999) == OBJECTS, "so does the sound"
-    assert MIND_OBJECTION < readiness(-0.1, -3.0, 8, 0.999) == PLAUSIBLE < MIND_LIKELY
+    assert readiness(-0.005, -0.3, 8, 0.999, 1) == SURE >= MIND_SURE
+    assert MIND_LIKELY <= readiness(-0.005, -0.3, 8, 0.95, 0) < MIND_SURE
+    assert readiness(-0.005, -0.01, 8, 0.2, 0) == OBJECTS < MIND_OBJECTION, "the words ask for another"
+    assert readiness(-2.0, 0.0, 8, 0.999, 0) == OBJECTS, "so does the sound"
+    assert readiness(-0.005, -0.01, 8, 0.999, 5) == OBJECTS, "nobody said the last words"
+    assert MIND_OBJECTION < readiness(-0.1, -3.0, 8, 0.999, 2) == PLAUSIBLE < MIND_LIKELY
     assert readiness(-0.005, -0.01, 8) == NEUTRAL < MIND_LIKELY, "without the words alone it is never sure"
+    assert readiness(-0.005, -3.0, 8, 0.999, 0) == PLAUSIBLE, "it did not understand the last words"
+    assert readiness(-0.1, -3.0, 8, 0.999) == PLAUSIBLE, "a listener would have noted another word"
 
 
 def test_an_opener_alone_is_no_turn_that_is_surely_over() -> None:
-    assert readiness(0.0, 0.0, len(["quick", "question"]), 1.0) == PLAUSIBLE
+    assert readiness(0.0, 0.0, len(["quick", "question"]), 1.0, 0) == PLAUSIBLE
 
 
 def test_doubt_is_about_the_last_words() -> None:

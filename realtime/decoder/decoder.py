@@ -93,7 +93,7 @@ class Decoder:
     def fork(self, seq: Sequence) -> Sequence:
         """A second sequence with the same symbols and the same blocks. Nothing is copied before one of them writes.
 
-        Both go on without `ahead`.
+        The fork does not inherit `ahead`.
         """
         _require_alive(seq)
         return seq.fork(self.pool)

@@ -57,10 +57,10 @@ class Sequence:
         return len(self.symbols) - self.computed
 
     def fork(self, pool: BlockPool) -> Sequence:
-        """A second sequence with the same symbols, holding the same blocks. Both go on without `ahead`."""
-        self._forget_ahead(pool)
-        pool.retain(self.blocks)
-        return Sequence(self.block_tokens, list(self.symbols), self.computed, list(self.blocks))
+        """A second sequence with the same symbols, holding the same blocks. It does not inherit `ahead`."""
+        blocks = self.blocks[: self._blocks_for(self.computed)]
+        pool.retain(blocks)
+        return Sequence(self.block_tokens, list(self.symbols), self.computed, blocks)
 
     def extend(self, pool: BlockPool, symbols: Iterable[Symbol]) -> None:
         """Append symbols. Those that were guessed are computed already; the first that was not forgets the others."""

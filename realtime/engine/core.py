@@ -417,9 +417,16 @@ class EngineCore:
             if session.mind.turn is not None:
                 session.wording.prior(session.mind.turn.notes)
             return heard
-        prior = session.wording.prior(lane.heard_tokens) if isinstance(lane, AnswerLane) and heard.text else None
-        ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior)
-        return msgspec.structs.replace(heard, ready=ready, prior=prior)
+        turn = session.mind.turn
+        if turn is None or turn.closed or not isinstance(lane, AnswerLane) or not heard.text:
+            # Nobody waits for a vote on a turn that is over.
+            return msgspec.structs.replace(heard, ready=readiness(heard.closing, heard.doubt, len(heard.text.split())))
+        listening = self._decoder.fork(cast(DecoderSequence, session.mind.trunk.seq))
+        self._decoder.extend(listening, [*turn.tail, *self._dialect.listening(turn.notes)])
+        prior, unheard = session.wording.ask(lane.heard_tokens, listening, lane.heard_tokens[len(turn.notes) :])
+        self._decoder.drop(listening)
+        ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior, unheard)
+        return msgspec.structs.replace(heard, ready=ready, prior=prior, unheard=unheard)
 
     def _all_work(self) -> Iterator[tuple[_Session, Work]]:
         for session in self._sessions.values():

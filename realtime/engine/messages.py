@@ -233,8 +233,8 @@ class Thought(_Message, frozen=True, tag="thought"):
 class Transcript(_Message, frozen=True, tag="transcript"):
     """What the model heard in the turn, whole, once it is complete.
 
-    `ready` is the mind's vote on the end of the turn, 0..1: how surely the line ends here; `closing`, `doubt` and
-    `prior` are what it was made of (see `realtime.mind.readiness`).
+    `ready` is the mind's vote on the end of the turn, 0..1: how surely the line ends here; `closing`, `doubt`,
+    `prior` and `unheard` are what it was made of (see `realtime.mind.readiness`).
     """
 
     session: str
@@ -245,6 +245,7 @@ class Transcript(_Message, frozen=True, tag="transcript"):
     closing: float = 0.0
     doubt: float = 0.0
     prior: float | None = None
+    unheard: int | None = None
 
 
 class Answer(_Message, frozen=True, tag="answer"):

@@ -1,15 +1,17 @@
 """The mind's vote on the end of a turn: how surely does what was heard end here? Numbers in, a number out.
 
-Who has read the words knows better than a model of melody whether a question is complete. Three things are asked of
-the decoder, natural log-probabilities but for the last:
+Who has read the words knows better than a model of melody whether a question is complete. Four things are asked of
+the decoder; the first two are natural log-probabilities:
 
     closing   of the line's end behind its last word: low while the sentence asks for another word
     doubt     the lowest of the line's last three tokens: low where a word was cut in two, and where the model wrote a
               word that nobody has said yet ("what is nine multiplied by *nine*")
     prior     probability (0..1) that a line ends behind these words, whoever said them and however: the words alone,
               without the sound, which always seems to end where it is cut off
+    unheard   last words of the line that a listening pass over the same sound would not have noted yet. It lags by
+              the last word where the turn is over; where it lags by more, the line was completed by the model alone
 
-The sound's own end misleads `closing`, so `prior` is the strongest of the three; docs/turns.md has the figures and
+The sound's own end misleads `closing`, so `prior` and `unheard` are the strongest; docs/turns.md has the figures and
 the command that gives them. The thresholds below were chosen on the tuning set of `benchmarks.turn_votes`.
 """
 
@@ -29,8 +31,9 @@ LEAST_PRIOR = 0.5
 PLAUSIBLE_PRIOR = 0.9
 SURE_PRIOR = 0.99
 SURE_CLOSING = -0.05
-SURE_DOUBT = -0.03
-LIKELY_DOUBT = -0.1
+SURE_DOUBT = -0.5  # a voice that is heard badly is never surely over
+LEAST_DOUBT = -0.03
+MOST_UNHEARD = 2
 DOUBT_TOKENS = 3
 # "Quick question", "okay", "hello": with so few words the end of the line says nothing about the turn.
 LEAST_WORDS = 3
@@ -41,15 +44,22 @@ def doubt_of(hearing: Sequence[float]) -> float:
     return min(hearing[-DOUBT_TOKENS:], default=0.0)
 
 
-def readiness(closing: float, doubt: float, words: int, prior: float | None = None) -> float:
-    """A vote in 0..1; `words` is the number of words of the whole line, `prior` None where it was not asked."""
+def readiness(
+    closing: float, doubt: float, words: int, prior: float | None = None, unheard: int | None = None
+) -> float:
+    """A vote in 0..1; `words` is the number of words of the whole line, the other two None where not asked."""
     if closing < LEAST_CLOSING or (prior is not None and prior < LEAST_PRIOR):
+        return OBJECTS
+    if unheard is not None and unheard > MOST_UNHEARD:
         return OBJECTS
     if prior is not None and prior < PLAUSIBLE_PRIOR:
         return DOUBTS
-    undecided = NEUTRAL if prior is None else PLAUSIBLE
-    if words < LEAST_WORDS or prior is None or closing < SURE_CLOSING:
-        return undecided
-    if doubt >= SURE_DOUBT and prior >= SURE_PRIOR:
-        return SURE
-    return LIKELY if doubt >= LIKELY_DOUBT else undecided
+    if prior is None:
+        return NEUTRAL
+    if words < LEAST_WORDS:
+        return PLAUSIBLE
+    if unheard is None or unheard > 1:  # a listener would have noted another word, or one word more is missing
+        return LIKELY if doubt >= LEAST_DOUBT and closing >= SURE_CLOSING and prior >= SURE_PRIOR else PLAUSIBLE
+    if doubt < SURE_DOUBT:
+        return PLAUSIBLE
+    return SURE if prior >= SURE_PRIOR else LIKELY
