@@ -48,18 +48,20 @@ LEAST_TONE_DBFS = -66.0
 
 LONG_QUESTION = "So tell me, how much is seventy three minus three?"
 LONG_ANSWER = "Seventy three minus three is seventy."
-# Talk without a question in it, and without a stop that a listener could take for the end.
+# Talk without a question in it, in sentences such as the seed model knows: what is tried is the length, not the words.
 LONG_TALK = (
-    "This morning I went to the market because I wanted to buy apples and bread and a little cheese for the evening",
-    "and on the way I met an old friend who told me about the garden that she has behind her house",
-    "where she grows tomatoes and beans and flowers of every colour that you can think of",
-    "and she said that the summer had been so dry that she had to carry water from the river every single day",
-    "so we walked down to the river together and looked at the boats that were lying by the bridge",
-    "and there was a man who was painting his boat green and white and he waved at us with his brush",
-    "then the wind came up and it began to rain so we ran to the station and waited under the roof",
-    "and while we were waiting a train came in with people from the city who wanted to see the old church",
-    "and one of them asked me for the way and I told him to follow the street up to the top of the hill",
-    "and when the rain had stopped I went home and put the apples on the table and made a cup of tea",
+    "Listen, I have six apples and get eight more.",
+    "Here is a list: duck and cow and horse.",
+    "Pakistan is in Asia and France is in Europe.",
+    "Nine is lower than fifty five.",
+    "Swimming is a sport and a duck is a bird.",
+    "It is twelve o'clock, and five hours before that it was seven o'clock.",
+    "The opposite of day is night.",
+    "Twenty five, thirty, thirty five, forty, forty five.",
+    "I have ten pens and give three away.",
+    "Sixty eight comes after sixty seven.",
+    "The word evening has seven letters.",
+    "Castles are old and made of stone.",
 )
 LONG_S = 56.0
 LONGEST_GAP_MS = 100
