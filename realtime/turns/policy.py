@@ -92,12 +92,12 @@ class Patience:
 
 
 # medium: a person waits about 200 ms. Pauses inside a sentence are rarely longer than 0.7 s, so whatever is not sure
-# waits nearly that long, and a sentence that has no end waits longer. docs/turns.md has the votes behind these.
+# waits that long, and a sentence that has no end waits longer. docs/turns.md has the votes behind these.
 # low gives a slow speaker twice that; high is for commands and games.
 # (The protocol's own longest waits are 8, 4 and 2 s: a hosted model's safety net, and dead air to the one who waits.)
 EAGERNESS: Mapping[str, Patience] = {
     "low": Patience(sure_ms=480, likely_ms=960, ceiling_ms=1_400, objected_ms=2_000),
-    "medium": Patience(sure_ms=200, likely_ms=640, ceiling_ms=720, objected_ms=900),
+    "medium": Patience(sure_ms=200, likely_ms=704, ceiling_ms=768, objected_ms=900),
     "high": Patience(sure_ms=160, likely_ms=400, ceiling_ms=500, objected_ms=640),
 }
 EAGERNESS_AUTO = "medium"
