@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.first_packet import SAMPLES, server
+from benchmarks.live_server import server
 from client_demo.audio_file import Recording, read_recording, recording_of, resample
 from client_demo.probe import Patience, Probe
 from client_demo.report import percentiles
 from client_demo.source import PacedSource
 from client_demo.webrtc_client import open_webrtc
 from client_demo.wire import WIRE_RATE_HZ, ServerAddress, WireEvent
+from tests.turns_material import SAMPLES
 
 RATE_HZ = WIRE_RATE_HZ["webrtc"]
 LIMIT_MS = 100.0
@@ -135,7 +136,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     arguments = parser.parse_args()
     console = Console()
-    questions = [read_recording(path, RATE_HZ) for path in SAMPLES if path.name.startswith(TALKATIVE)]
+    questions = [
+        read_recording(path, RATE_HZ) for path in sorted(SAMPLES.glob("*.wav")) if path.name.startswith(TALKATIVE)
+    ]
     with server(arguments.threads) as url:
         stops = asyncio.run(barge_ins(url, questions, arguments.times))
         sounds = asyncio.run(false_interruptions(url, questions))
