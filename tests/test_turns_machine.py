@@ -241,6 +241,20 @@ def test_barge_in_needs_longer_and_stronger_voice() -> None:
     assert isinstance(started, TurnStarted) and started.barge_in
 
 
+@pytest.mark.parametrize(("later_ms", "voice_ms"), [(320, 64), (1_600, 160)])
+def test_a_speaker_who_only_paused_is_no_barge_in_for_a_moment(later_ms: int, voice_ms: int) -> None:
+    stream, _ = spoken()
+    stream.silence(64)
+    stream.machine.mind_vote(1, 1, 1.0)
+    (committed,) = of(Committed, stream.silence(160))
+    assert isinstance(committed, Committed)
+    stream.machine.agent_speaking(True)
+    stream.silence(later_ms)
+    assert stream.voice(voice_ms - FRAME_MS) == []
+    (started,) = stream.voice(FRAME_MS)
+    assert isinstance(started, TurnStarted) and started.turn == 2 and started.barge_in
+
+
 def test_a_barge_in_does_not_reach_back_into_the_agents_echo() -> None:
     stream = Stream(TurnPolicy.semantic_vad())
     stream.silence(320)

@@ -1,0 +1,66 @@
+"""The words alone: a whole question is told from one that is cut off, and every block is given back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from realtime.decoder.decoder import Decoder
+from realtime.decoder.sequence import Row
+from realtime.engine.core import seed_dialect
+from realtime.engine.wording import Wording
+from tests.decoder_tiny import SEED_MODEL
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Decoder:
+    return Decoder.load(SEED_MODEL, kv_tokens=256)
+
+
+def wording(decoder: Decoder) -> Wording:
+    settings = json.loads((SEED_MODEL / "config.json").read_text())
+    return Wording(decoder, seed_dialect(decoder, settings["system_prompt"]))
+
+
+def words(decoder: Decoder, text: str) -> list[int]:
+    return decoder.tokenizer.encode(f" {text}")
+
+
+@pytest.mark.parametrize(
+    ("whole", "cut"),
+    [
+        ("what is nine multiplied by one", "what is nine multiplied by"),
+        ("okay where is pakistan", "okay where is"),
+        ("hello which number is lower fifty five or eight", "hello which number is lower fifty five or"),
+        ("tell me if swimming is a sport", "tell me if swimming is a"),
+    ],
+)
+def test_words_that_ask_for_another_are_told_from_a_whole_question(decoder: Decoder, whole: str, cut: str) -> None:
+    asked = wording(decoder)
+    at_the_cut, at_the_end = (asked.prior(words(decoder, text)) for text in (cut, whole))
+    asked.forget()
+    assert at_the_cut is not None and at_the_end is not None
+    assert at_the_cut < 0.2 and at_the_end > 0.9
+
+
+def test_asking_word_by_word_is_asking_at_once_and_forgetting_gives_all_back(decoder: Decoder) -> None:
+    line = words(decoder, "okay where is pakistan")
+    free = decoder.pool.used
+    stepwise, once = wording(decoder), wording(decoder)
+    said = [stepwise.prior(line[:count]) for count in (1, 3, len(line), 2, len(line), len(line))]
+    assert said[2] == pytest.approx(once.prior(line), abs=1e-3)
+    assert said[4] == pytest.approx(said[2], abs=1e-3) and said[5] == pytest.approx(said[2], abs=1e-3)
+    stepwise.forget()
+    once.forget()
+    assert decoder.pool.used == free
+
+
+def test_without_blocks_there_is_no_answer_and_no_error(decoder: Decoder) -> None:
+    greedy = decoder.new([1] * (16 * decoder.pool.free))
+    decoder.step([Row(greedy, greedy.pending)])
+    asked = wording(decoder)
+    assert asked.prior(words(decoder, "okay where is pakistan")) is None
+    decoder.drop(greedy)
+    assert asked.prior(words(decoder, "okay where is pakistan")) is not None
+    asked.forget()
