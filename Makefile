@@ -35,6 +35,7 @@ soak: setup-dev  ## slow proofs: ten minutes of four sessions on the beat, and t
 
 bench: setup-dev  ## every benchmark, on an otherwise idle machine
 	$(BIN)/python -m benchmarks.decoder
+	$(BIN)/python -m benchmarks.libraries
 	$(BIN)/python -m benchmarks.encoder
 	$(BIN)/python -m benchmarks.voice
 	$(BIN)/python -m benchmarks.media

@@ -1,4 +1,4 @@
-"""What threads cost on few cores: `python -m benchmarks.threads`.
+"""What threads cost on few cores, torch's operators: `python -m benchmarks.threads`. The compiled step has one thread.
 
 One decoding row with 1 and 2 threads, spinning and sleeping, idle and beside a busy process.
 Each case runs in a process of its own, since OpenMP reads its settings once.
@@ -28,7 +28,7 @@ def measure(threads: int) -> float:
     """Median ms of one decoding row at context CONTEXT."""
     from realtime.decoder import Decoder, Row  # noqa: PLC0415 - only the child needs torch
 
-    decoder = Decoder.load(SEED, threads=threads)
+    decoder = Decoder.load(SEED, threads=threads, native=False)
     seq = decoder.new(list(range(100, 100 + CONTEXT)))
     decoder.step([Row(seq, CONTEXT)])
     times = []

@@ -114,10 +114,10 @@ def seed_tokenizer() -> Tokenizer:
     return Tokenizer(SEED_MODEL / "tokenizer.json", special)
 
 
-def tiny_decoder(kind: str = "llama", *, exact: bool = True, kv_tokens: int = 1024) -> Decoder:
+def tiny_decoder(kind: str = "llama", *, exact: bool = True, kv_tokens: int = 1024, native: bool = True) -> Decoder:
     """A tiny Decoder whose unwritten cache is NaN: one read of it and every number after is NaN."""
     torch.set_num_threads(1)  # so small a model gains nothing from two
-    weights = load_weights(source(kind), DecoderShape.from_config(section(kind)), exact=exact)
+    weights = load_weights(source(kind), DecoderShape.from_config(section(kind)), exact=exact, native=native)
     decoder = Decoder(weights, seed_tokenizer(), kv_tokens=kv_tokens)
     decoder.cache.fill(float("nan"))
     return decoder

@@ -166,9 +166,10 @@ def test_growing_sequences_stay_in_one_run() -> None:
         assert seq.blocks == list(range(seq.blocks[0], seq.blocks[0] + len(seq.blocks)))
 
 
-def test_scattered_blocks_give_the_same_bits() -> None:
+@pytest.mark.parametrize("native", [True, False], ids=["native", "torch"])
+def test_scattered_blocks_give_the_same_bits(native: bool) -> None:
     """Every second block is taken by others, so that no two blocks of the sequence are consecutive."""
-    decoder = tiny_decoder(exact=False)
+    decoder = tiny_decoder(exact=False, native=native)
     tokens = [20 + n % 70 for n in range(300)]
     expected = run_alone(decoder, tokens)
     singles = [decoder.new([20]) for _ in range(decoder.pool.total)]

@@ -103,9 +103,9 @@ def test_seed_model_equals_transformers(seed_exact: Decoder) -> None:
         assert (found - expected).abs().max() < TOLERANCE
 
 
-@pytest.fixture(scope="module")
-def seed_int8() -> Decoder:
-    decoder = Decoder.load(SEED_MODEL, kv_tokens=2048)
+@pytest.fixture(scope="module", params=[True, False], ids=["native", "torch"])
+def seed_int8(request: pytest.FixtureRequest) -> Decoder:
+    decoder = Decoder.load(SEED_MODEL, kv_tokens=2048, native=request.param)
     decoder.cache.fill(float("nan"))
     return decoder
 
@@ -120,8 +120,9 @@ def test_int8_split_of_prefill_changes_no_bit(seed_int8: Decoder, length: int, c
 
 
 @pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 127, 128, 129, 300])
-def test_int8_token_by_token_equals_one_pass_to_the_bit(length: int) -> None:
-    decoder = tiny_decoder(exact=False)
+@pytest.mark.parametrize("native", [True, False], ids=["native", "torch"])
+def test_int8_token_by_token_equals_one_pass_to_the_bit(length: int, native: bool) -> None:
+    decoder = tiny_decoder(exact=False, native=native)
     tokens = prompt(length, length)
     assert torch.equal(run_alone(decoder, tokens), run_alone(decoder, tokens, cuts=list(range(1, length))))
 

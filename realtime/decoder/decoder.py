@@ -69,6 +69,7 @@ class Decoder:
         """Read and verify a checkpoint directory.
 
         kv_tokens: cached positions of all sequences together. exact: float32 weights instead of int8, for tests.
+        threads: of torch's operators; compiled code has one.
         native: compiled code where this CPU runs it; False is torch's operators everywhere.
         Raises CheckpointError (weights, tokenizer or config missing or damaged) or ConfigurationError.
         """
