@@ -68,6 +68,6 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     say "the installation failed; if an earlier one was interrupted, \`make clean\` and try again"
     exit 1
   fi
-  .venv/bin/python -m realtime.decoder.native
+  .venv/bin/python -m realtime.decoder.native.prepare
   echo "$wanted" > "$stamp"
 fi
