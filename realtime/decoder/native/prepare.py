@@ -1,4 +1,4 @@
-"""`python -m realtime.decoder.native.prepare`: compile the step for this CPU, so that the first start need not do it."""
+"""`python -m realtime.decoder.native.prepare` compiles the step for this CPU ahead of the first start."""
 
 from __future__ import annotations
 
