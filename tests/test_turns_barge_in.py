@@ -140,6 +140,17 @@ def test_a_user_over_the_echo_pauses_within_80_ms_of_the_first_voiced_block(name
     assert 0 < pause.at_sample - first <= 80 * 16
 
 
+def test_blocks_know_their_place_behind_what_was_skipped() -> None:
+    quick = QuickDetector()
+    pcm = load(SAMPLE_FILES[4])
+    plain = list(QuickDetector().blocks(pcm))
+    first = list(quick.blocks(pcm[:1_000]))
+    quick.skip(2_200)
+    rest = list(quick.blocks(pcm[3_200:]))
+    assert [at for at, _, _ in first] == list(range(0, 960, BLOCK))
+    assert [each[:2] for each in rest] == [each[:2] for each in plain if each[0] >= 3_200]
+
+
 def test_a_hum_is_told_from_words() -> None:
     t = np.arange(512) / 16_000
     hum = sum(np.sin(2 * np.pi * 130 * k * t) / k**2 for k in range(1, 4)).astype(np.float32)

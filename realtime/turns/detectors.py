@@ -152,6 +152,11 @@ class QuickDetector:
         self._rest = np.zeros(0, dtype=np.int16)
         self._at_sample = 0
 
+    def skip(self, samples: int) -> None:
+        """Leave `samples` unheard; what is left of an unfinished block goes with them."""
+        self._at_sample += len(self._rest) + samples
+        self._rest = np.zeros(0, dtype=np.int16)
+
     def blocks(self, pcm: npt.NDArray[np.int16]) -> Iterator[tuple[int, float, bool]]:
         """(first sample, level in dBFS, is voice) of each block that `pcm` (int16 [n]) completes."""
         pcm = np.concatenate([self._rest, pcm])
