@@ -42,6 +42,7 @@ bench: setup-dev  ## every benchmark, on an otherwise idle machine
 	$(BIN)/python -m benchmarks.turns
 	$(BIN)/python -m benchmarks.turn_votes
 	$(BIN)/python -m benchmarks.barge_in
+	$(BIN)/python -m benchmarks.cut_ins
 	$(BIN)/python -m benchmarks.threads
 	$(BIN)/python -m benchmarks.first_packet
 
