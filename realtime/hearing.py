@@ -24,6 +24,7 @@ from realtime.turns import (
     BargeInWatch,
     Decision,
     Listener,
+    State,
     Suspicion,
     TurnMachine,
     TurnPolicy,
@@ -229,9 +230,10 @@ class Hearing:
             self._suspected(suspicions)
 
     def _voice_frame(self, pcm: npt.NDArray[np.float32], at_sample: int, voice_p: float) -> VoiceFrame:
-        """The frame as the turn machine sees it: over an answer, its echo and a listener's hum are no voice."""
+        """The frame as the turn machine sees it: the answer's echo and a listener's hum over it begin no turn."""
         frame = VoiceFrame.heard(pcm, at_sample, voice_p)
-        if self._watch.is_on and (self._watch.echo.explains(frame.level_dbfs) or is_hum(pcm)):
+        may_begin = self._watch.is_on and self._machine.state is State.IDLE
+        if may_begin and (self._watch.echo.explains(frame.level_dbfs) or is_hum(pcm)):
             return replace(frame, voice_p=0.0)
         return frame
 

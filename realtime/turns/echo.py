@@ -2,8 +2,8 @@
 
 Between what the playout sends and what comes back lie the network, a loudspeaker, a room and perhaps an echo canceller,
 so neither the delay nor the coupling is known. The delay is bounded (`REACH_MS`), and the coupling, the level that
-comes back less the level sent, is followed: quickly up where the microphone says so, slowly down where
-nothing comes back.
+comes back less the level sent, is followed, no faster than a voice could
+teach it something wrong.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ LEAST_COUPLING_DB = -60.0
 MARGIN_DB = 6.0
 # Down to "nothing comes back" in a second or two of talk.
 FALL_DB_PER_S = 20.0
+# Up as slowly: a voice that swells must not be learnt as the echo of another.
+RISE_DB_PER_S = 10.0
 # A pause showed that the sound was the agent's own after all: believed a step at a time, a cough must not deafen us.
 LESSON_DB = 6.0
 
@@ -60,7 +62,8 @@ class Echo:
             self._came_back_ms -= self._came_back.popleft()[1]
         seen_db = max(level for level, _ in self._came_back) - max(self._played)
         fallen_db = self._coupling_db - FALL_DB_PER_S * duration_ms / 1000
-        self._coupling_db = max(LEAST_COUPLING_DB, fallen_db, seen_db)
+        risen_db = self._coupling_db + RISE_DB_PER_S * duration_ms / 1000
+        self._coupling_db = max(LEAST_COUPLING_DB, fallen_db, min(seen_db, risen_db))
 
     def mistaken(self) -> None:
         """The playout was stopped for a sound that ended with it."""
