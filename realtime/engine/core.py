@@ -6,11 +6,9 @@ comes from a `Clock`, so a recorded run replays. The loop of `realtime.engine.wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import cast
 
-import msgspec
 import numpy as np
 import torch
 
@@ -19,16 +17,14 @@ from realtime.decoder import Decoder, Detokenizer, Row
 from realtime.decoder.scheduler import Service, WorkItem, schedule
 from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.engine import messages as m
-from realtime.engine.wording import Wording
+from realtime.engine.session import SAMPLES_PER_MS, DecoderMemory, Session, Stamps
+from realtime.engine.vote import Vote
 from realtime.errors import AudioError, EngineError, EngineOverloaded, ForethoughtError
-from realtime.mind import Dialect, Mind, SpecialTokens, ThinkingPlan, TurnState, Work
+from realtime.mind import Dialect, Mind, SpecialTokens, ThinkingPlan, Work
 from realtime.mind.lanes import AnswerLane, Phase
-from realtime.mind.memory import KvSequence, Symbol
-from realtime.mind.mind import Lane
-from realtime.mind.readiness import readiness
+from realtime.mind.memory import Symbol
 from streaming_encoder import AudioInputError, AudioModel, EncoderStream
 
-SAMPLES_PER_MS = m.INPUT_SAMPLE_RATE_HZ // 1000
 # One step must stay short, or a message (a revocation, a barge-in) waits behind it: 32 rows take about 40 ms on one
 # core.
 STEP_ROWS = 32
@@ -40,69 +36,6 @@ REHEARSAL_INTERVAL_MS = 240
 REHEARSAL_LEAST_MS = 480
 # Audio that may gather behind a tentative end before somebody has forgotten to commit or revoke it.
 MAX_HELD_MS = 15_000
-
-
-class DecoderMemory:
-    """`realtime.mind.memory.Memory` over a `Decoder`."""
-
-    def __init__(self, decoder: Decoder) -> None:
-        self._decoder = decoder
-
-    def new(self, symbols: Iterable[Symbol] = ()) -> KvSequence:
-        return self._decoder.new(list(symbols))
-
-    def fork(self, seq: KvSequence) -> KvSequence:
-        return self._decoder.fork(cast(DecoderSequence, seq))
-
-    def extend(self, seq: KvSequence, symbols: Iterable[Symbol]) -> None:
-        self._decoder.extend(cast(DecoderSequence, seq), list(symbols))
-
-    def truncate(self, seq: KvSequence, length: int) -> None:
-        self._decoder.truncate(cast(DecoderSequence, seq), length)
-
-    def drop(self, seq: KvSequence) -> None:
-        self._decoder.drop(cast(DecoderSequence, seq))
-
-    def drop_frames(self, symbols: Iterable[Symbol]) -> None:
-        self._decoder.frames.drop(list(symbols))
-
-
-@dataclass(slots=True)
-class _Stamps:
-    """When the stages of one attempt ended."""
-
-    received_ns: int
-    encoded_ns: int = 0
-    prefilled_ns: int = 0
-    thought_ns: int = 0
-    deadline_ns: int | None = None
-
-
-@dataclass(slots=True)
-class _Session:
-    """One conversation inside the engine."""
-
-    id: str
-    stream: EncoderStream
-    mind: Mind
-    wording: Wording
-    order: int
-    turn: int = 0
-    attempt: int = 0
-    turn_from_sample: int = 0
-    held: list[np.ndarray] = field(default_factory=list)
-    held_samples: int = 0
-    rehearsed_samples: int = 0  # audio of the turn that the last rehearsal had heard
-    stamps: _Stamps | None = None
-
-    @property
-    def heard_ms(self) -> int:
-        return (self.turn_from_sample + self.stream.samples) // SAMPLES_PER_MS
-
-    @property
-    def is_tentative(self) -> bool:
-        turn = self.mind.turn
-        return turn is not None and turn.state is TurnState.TENTATIVE
 
 
 class EngineCore:
@@ -137,7 +70,7 @@ class EngineCore:
         self._max_history_symbols = max_history_symbols
         self._plan = plan
         self._memory = DecoderMemory(decoder)
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Session] = {}
         self._opened = 0
 
     @property
@@ -146,7 +79,7 @@ class EngineCore:
 
     @property
     def has_work(self) -> bool:
-        return any(True for _ in self._all_work())
+        return any(True for _ in self._all_work()) or any(s.vote.is_owed for s in self._sessions.values())
 
     @property
     def next_deadline_ns(self) -> int | None:
@@ -192,11 +125,11 @@ class EngineCore:
             self._audio_model, chunk_frames=self._chunk_frames, right_context_ms=self._right_context_ms
         )
         self._opened += 1
-        self._sessions[message.session] = _Session(
-            message.session, stream, mind, Wording(self._decoder, self._dialect), order=self._opened
+        self._sessions[message.session] = Session(
+            message.session, stream, mind, Vote(self._decoder, self._dialect, mind), order=self._opened
         )
 
-    def _handle_session(self, session: _Session, message: m.ToEngine) -> None:
+    def _handle_session(self, session: Session, message: m.ToEngine) -> None:
         match message:
             case m.Audio():
                 self._audio(session, message)
@@ -206,18 +139,20 @@ class EngineCore:
                 session.held.clear()
                 session.held_samples = session.rehearsed_samples = 0
                 session.stream.reset()
+                session.vote.void()
                 session.mind.start_turn(message.turn)
             case m.EndTurn():
                 self._end_turn(session, message)
             case m.Commit() if message.turn == session.turn:
                 session.held.clear()
                 session.held_samples = 0
-                session.wording.forget()
+                session.vote.forget()
                 session.mind.commit(message.attempt, message.item)
             case m.Revoke() if message.turn == session.turn and message.attempt == session.attempt:
                 self._revoke(session, message)
             case m.DiscardTurn():
-                session.wording.forget()
+                session.vote.void()
+                session.vote.forget()
                 session.mind.discard_turn(message.turn)
             case m.Respond():
                 session.turn, session.attempt = message.turn, message.attempt
@@ -250,7 +185,7 @@ class EngineCore:
             case _:
                 pass  # an older turn or attempt: dropped at the door
 
-    def _audio(self, session: _Session, message: m.Audio) -> None:
+    def _audio(self, session: Session, message: m.Audio) -> None:
         turn = session.mind.turn
         if turn is None or turn.number != message.turn or turn.closed:
             return
@@ -263,12 +198,12 @@ class EngineCore:
             return
         self._hear(session, pcm)
 
-    def _hear(self, session: _Session, pcm: np.ndarray) -> None:
+    def _hear(self, session: Session, pcm: np.ndarray) -> None:
         frames = session.stream.push(pcm)
         if len(frames):
             session.mind.hear(self._decoder.frames.put(frames), session.heard_ms)
 
-    def _end_turn(self, session: _Session, message: m.EndTurn) -> None:
+    def _end_turn(self, session: Session, message: m.EndTurn) -> None:
         turn = session.mind.turn
         if turn is None or turn.number != message.turn or turn.closed or message.attempt <= session.attempt:
             return
@@ -281,24 +216,25 @@ class EngineCore:
         )  # fmt: skip
         session.stamps.encoded_ns = self._clock.now_ns()
 
-    def _revoke(self, session: _Session, message: m.Revoke) -> None:
+    def _revoke(self, session: Session, message: m.Revoke) -> None:
         session.mind.revoke(message.attempt)
+        session.vote.void()
         session.stamps = None
         held, session.held, session.held_samples = session.held, [], 0
         for pcm in held:
             self._hear(session, pcm)
 
-    def _stamps(self, think_ms: int | None) -> _Stamps:
+    def _stamps(self, think_ms: int | None) -> Stamps:
         now_ns = self._clock.now_ns()
         deadline_ns = None if think_ms is None else now_ns + think_ms * NS_PER_MS
-        return _Stamps(received_ns=now_ns, deadline_ns=deadline_ns)
+        return Stamps(received_ns=now_ns, deadline_ns=deadline_ns)
 
-    def _close(self, session: _Session) -> None:
+    def _close(self, session: Session) -> None:
         session.mind.close()
-        session.wording.forget()
+        session.vote.forget()
         del self._sessions[session.id]
 
-    def _fault(self, session: _Session, error: ForethoughtError) -> m.Fault:
+    def _fault(self, session: Session, error: ForethoughtError) -> m.Fault:
         return m.Fault(session=session.id, turn=session.turn, code=error.code, message=error.message)
 
     # --- steps --------------------------------------------------------------------------------------
@@ -309,7 +245,7 @@ class EngineCore:
         self._begin_rehearsals()
         work = self._urgent_work()
         if not work:
-            return []
+            return self._votes()
         rehearsing = work[0][1].service is Service.REHEARSAL
         items = [
             WorkItem(key=key, priority=entry.service, pending=entry.seq.pending) for key, (_, entry) in enumerate(work)
@@ -317,7 +253,7 @@ class EngineCore:
         budget = REHEARSAL_STEP_ROWS if rehearsing else STEP_ROWS
         grants = schedule(items, budget)
         spare = budget - sum(grant.count for grant in grants)
-        taken: list[tuple[_Session, Work]] = []
+        taken: list[tuple[Session, Work]] = []
         rows: list[Row] = []
         for grant in grants:
             session, entry = work[cast(int, grant.key)]
@@ -342,9 +278,13 @@ class EngineCore:
             session.mind.ran(entry.lane)
             if row_logits is not None:
                 out += self._take_tokens(session, entry, row, row_logits)
-        return out
+        return out + self._votes()
 
-    def _urgent_work(self) -> list[tuple[_Session, Work]]:
+    def _votes(self) -> list[m.FromEngine]:
+        """The transcripts whose vote is due, with it."""
+        return [vote for session in self._sessions.values() for vote in session.vote.cast_if_due()]
+
+    def _urgent_work(self) -> list[tuple[Session, Work]]:
         """Everything that can run now. Rehearsals only where nobody waits for anything else."""
         work = sorted(self._all_work(), key=lambda item: item[1].service)
         if work and work[0][1].service is not Service.REHEARSAL:
@@ -370,7 +310,7 @@ class EngineCore:
             return []
         return entry.lane.draft.guess(room)
 
-    def _take_tokens(self, session: _Session, entry: Work, row: Row, logits: torch.Tensor) -> list[m.FromEngine]:
+    def _take_tokens(self, session: Session, entry: Work, row: Row, logits: torch.Tensor) -> list[m.FromEngine]:
         """The token at the lane's tip, and those behind it for as long as the guesses were right."""
         lane, seq, start = entry.lane, entry.seq, entry.seq.computed
         assert lane is not None, "logits were asked for a lane"
@@ -387,16 +327,22 @@ class EngineCore:
             lane.draft.checked(len(row.guess), right)
         return out
 
-    def _accept(self, session: _Session, entry: Work, token: int, logprob: float) -> list[m.FromEngine]:
+    def _accept(self, session: Session, entry: Work, token: int, logprob: float) -> list[m.FromEngine]:
         assert entry.lane is not None
         lane = entry.lane
-        produced: Sequence[m.FromEngine] = [
-            self._voted(session, lane, message) if isinstance(message, m.Transcript | m.Note) else message
-            for message in session.mind.accept(lane, token, logprob)
-        ]
+        produced: list[m.FromEngine] = []
+        for message in session.mind.accept(lane, token, logprob):
+            if isinstance(message, m.Note):
+                session.vote.noted()
+            if isinstance(message, m.Transcript) and isinstance(lane, AnswerLane):
+                session.vote.owe(message, lane)
+                continue
+            if isinstance(message, m.Done):  # an answer is never over before its question is known
+                produced += session.vote.cast()
+            produced.append(message)
         stamps = session.stamps
         if not isinstance(lane, AnswerLane) or stamps is None or lane.attempt != session.attempt:
-            return list(produced)
+            return produced
         now_ns = self._clock.now_ns()
         stamps.prefilled_ns = stamps.prefilled_ns or now_ns
         if lane.phase in (Phase.ANSWERING, Phase.ENDED) and not stamps.thought_ns:
@@ -409,26 +355,9 @@ class EngineCore:
                 answered_ns=now_ns,
             )  # fmt: skip
             return [timing, *produced]
-        return list(produced)
+        return produced
 
-    def _voted(self, session: _Session, lane: Lane, heard: m.Transcript | m.Note) -> m.Transcript | m.Note:
-        """The mind's vote on the end of the turn goes out with the words; with notes most of its work is done."""
-        if isinstance(heard, m.Note):
-            if session.mind.turn is not None:
-                session.wording.prior(session.mind.turn.notes)
-            return heard
-        turn = session.mind.turn
-        if turn is None or turn.closed or not isinstance(lane, AnswerLane) or not heard.text:
-            # Nobody waits for a vote on a turn that is over.
-            return msgspec.structs.replace(heard, ready=readiness(heard.closing, heard.doubt, len(heard.text.split())))
-        listening = self._decoder.fork(cast(DecoderSequence, session.mind.trunk.seq))
-        self._decoder.extend(listening, [*turn.tail, *self._dialect.listening(turn.notes)])
-        prior, unheard = session.wording.ask(lane.heard_tokens, listening, lane.heard_tokens[len(turn.notes) :])
-        self._decoder.drop(listening)
-        ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior, unheard)
-        return msgspec.structs.replace(heard, ready=ready, prior=prior, unheard=unheard)
-
-    def _all_work(self) -> Iterator[tuple[_Session, Work]]:
+    def _all_work(self) -> Iterator[tuple[Session, Work]]:
         for session in self._sessions.values():
             for entry in session.mind.work():
                 yield session, entry

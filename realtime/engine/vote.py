@@ -1,0 +1,86 @@
+"""The mind's vote on the end of a turn, asked beside the answer and never before its beginning.
+
+The turn machine acts on the vote about 200 ms into the silence; the answer's first clause should be on its way to the
+voice by then. So the words of an attempt wait a few steps for their vote, while the answer is written.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import msgspec
+
+from realtime.decoder import Decoder
+from realtime.decoder.sequence import Sequence as DecoderSequence
+from realtime.engine import messages as m
+from realtime.engine.wording import Wording
+from realtime.mind import Dialect, Mind
+from realtime.mind.lanes import AnswerLane
+from realtime.mind.readiness import readiness
+
+# A drafted first clause takes two steps; one that has to be written takes ten and more, and is not waited for.
+WAITS_STEPS = 2
+
+
+class Vote:
+    """The vote owed for the attempt in hand of one session. At most one; a newer attempt's takes its place."""
+
+    def __init__(self, decoder: Decoder, dialect: Dialect, mind: Mind) -> None:
+        self._decoder = decoder
+        self._dialect = dialect
+        self._mind = mind
+        self._wording = Wording(decoder, dialect)
+        self._owed: tuple[m.Transcript, AnswerLane] | None = None
+        self._steps = 0
+
+    @property
+    def is_owed(self) -> bool:
+        return self._owed is not None
+
+    def noted(self) -> None:
+        """Words were noted: what the vote will ask about them is computed now, while nobody waits."""
+        if self._mind.turn is not None:
+            self._wording.prior(self._mind.turn.notes)
+
+    def owe(self, transcript: m.Transcript, lane: AnswerLane) -> None:
+        """`lane` has heard the turn to its end: `transcript` goes out with the vote."""
+        self._owed, self._steps = (transcript, lane), 0
+
+    def cast_if_due(self) -> list[m.Transcript]:
+        """The transcript with its vote, once the answer has had its steps. Call once behind every step."""
+        if self._owed is None:
+            return []
+        self._steps += 1
+        waits = self._steps <= WAITS_STEPS and self._is_awaited and self._mind.holds(self._owed[1])
+        return [] if waits else self.cast()
+
+    def cast(self) -> list[m.Transcript]:
+        """The transcript with its vote, now; nothing where none is owed."""
+        if self._owed is None:
+            return []
+        (transcript, lane), self._owed = self._owed, None
+        turn = self._mind.turn
+        if turn is None or turn.closed or not transcript.text:
+            return [self._with(transcript, None, None)]
+        listening = self._decoder.fork(cast(DecoderSequence, self._mind.trunk.seq))
+        self._decoder.extend(listening, [*turn.tail, *self._dialect.listening(turn.notes)])
+        prior, unheard = self._wording.ask(lane.heard_tokens, listening, lane.heard_tokens[len(turn.notes) :])
+        self._decoder.drop(listening)
+        return [self._with(transcript, prior, unheard)]
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Somebody still has to decide whether the turn is over."""
+        return self._mind.turn is not None and not self._mind.turn.closed
+
+    def _with(self, heard: m.Transcript, prior: float | None, unheard: int | None) -> m.Transcript:
+        ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior, unheard)
+        return msgspec.structs.replace(heard, ready=ready, prior=prior, unheard=unheard)
+
+    def void(self) -> None:
+        """The attempt was revoked."""
+        self._owed = None
+
+    def forget(self) -> None:
+        """The turn is over: give back what its words hold."""
+        self._wording.forget()
