@@ -354,6 +354,7 @@ def _engine_config(settings: Settings) -> EngineConfig:
         chunk_frames=engine.chunk_frames,
         right_context_ms=engine.right_context_ms,
         note_interval_ms=engine.note_interval_ms,
+        rehearsal_interval_ms=engine.rehearsal_interval_ms,
         nice=engine.nice,
         record_dir=None if (directory := _resolved(settings.server.record_dir)) is None else str(directory),
         record_mb=settings.server.record_mb,

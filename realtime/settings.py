@@ -65,6 +65,8 @@ class EngineSettings(_Section):
     chunk_frames: int = Field(default=32, ge=4)
     right_context_ms: int | None = None
     note_interval_ms: int = Field(default=640, ge=80)
+    rehearsal_interval_ms: int = Field(default=240, ge=0)
+    """A rehearsal takes some 100 ms of one core, and less new audio than this holds hardly a new word."""
     nice: int = Field(default=5, ge=0, le=19)
     """The engine yields to the server process, which owns the 20 ms beat."""
 

@@ -18,6 +18,7 @@ class EngineConfig:
     right_context_ms: int | None
     note_interval_ms: int
     nice: int
+    rehearsal_interval_ms: int = 240
     record_dir: str | None = None
     record_mb: int = 256
     thinking_order: str = "think_first"

@@ -30,8 +30,6 @@ from streaming_encoder import AudioInputError, AudioModel, EncoderStream
 STEP_ROWS = 32
 # Beside a rehearsal alone steps are shorter still: what comes next is likely to be the end of the turn.
 REHEARSAL_STEP_ROWS = 16
-# A rehearsal takes some 150 ms of one core: less new audio than this holds hardly a new word.
-REHEARSAL_INTERVAL_MS = 240
 # With less of the turn than this there is nothing to answer yet.
 REHEARSAL_LEAST_MS = 480
 # Audio that may gather behind a tentative end before somebody has forgotten to commit or revoke it.
@@ -43,6 +41,7 @@ class EngineCore:
 
     Args:
         note_interval_ms: audio between two listening passes.
+        rehearsal_interval_ms: audio between two rehearsals of the answer; 0 rehearses nothing.
         chunk_frames: encoder chunk in 50 Hz frames; right_context_ms: None is the checkpoint's own.
         plan: how thinking and speaking share the time of an answer.
     """
@@ -57,6 +56,7 @@ class EngineCore:
         chunk_frames: int = 32,
         right_context_ms: int | None = None,
         note_interval_ms: int = 640,
+        rehearsal_interval_ms: int = 240,
         max_history_symbols: int = 512,
         plan: ThinkingPlan = ThinkingPlan(),  # noqa: B008 - a frozen value
     ) -> None:
@@ -66,6 +66,7 @@ class EngineCore:
         self._clock = clock
         self._chunk_frames = chunk_frames
         self._right_context_ms = right_context_ms
+        self._rehearsal_samples = rehearsal_interval_ms * SAMPLES_PER_MS
         self._note_interval_frames = max(1, note_interval_ms // 80)
         self._max_history_symbols = max_history_symbols
         self._plan = plan
@@ -293,12 +294,12 @@ class EngineCore:
 
     def _begin_rehearsals(self) -> None:
         """While a user speaks and the engine has nothing else to do, try out the answer to what was heard so far."""
-        if any(entry.service is not Service.REHEARSAL for _, entry in self._all_work()):
+        if not self._rehearsal_samples or any(e.service is not Service.REHEARSAL for _, e in self._all_work()):
             return
         for session in self._sessions.values():
             heard = session.stream.samples
             fresh = heard - session.rehearsed_samples
-            is_due = fresh >= REHEARSAL_INTERVAL_MS * SAMPLES_PER_MS and heard >= REHEARSAL_LEAST_MS * SAMPLES_PER_MS
+            is_due = fresh >= self._rehearsal_samples and heard >= REHEARSAL_LEAST_MS * SAMPLES_PER_MS
             if is_due and session.mind.may_rehearse:
                 session.rehearsed_samples = heard
                 session.mind.rehearse(self._decoder.frames.put(session.stream.tail()), session.heard_ms)

@@ -39,6 +39,7 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
         chunk_frames=config.chunk_frames,
         right_context_ms=config.right_context_ms,
         note_interval_ms=config.note_interval_ms,
+        rehearsal_interval_ms=config.rehearsal_interval_ms,
         plan=ThinkingPlan(
             Order(config.thinking_order),
             segment_tokens=config.thinking_segment_tokens,
