@@ -83,7 +83,7 @@ def test_every_figure_comes_from_the_turns_it_names() -> None:
     assert values["answers equal to those after a full wait"] == 50, "a is equal, b is not"
     assert values["the same, where the turn was not cut"] == 100, "b was two turns"
     assert values["exact answers while listening is thinking"] == 100
-    assert values["exact answers without notes while listening"] == 0
+    assert values["exact answers without notes and rehearsals"] == 0
     assert values["cascade: questions with inner pauses that it would have cut"] == 100
     assert values["memory of server and engine, most"] == 900
     assert values["WebSocket: TTFP_eos p50"] is None and found["WebSocket: TTFP_eos p50"].shown(None) == "–"

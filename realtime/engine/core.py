@@ -241,12 +241,15 @@ class EngineCore:
     # --- steps --------------------------------------------------------------------------------------
 
     def step(self) -> list[m.FromEngine]:
-        """One batched forward over everything that can run now, most urgent first."""
+        """One batched forward over everything that can run now, most urgent first; or the votes that are due."""
+        votes = self._votes()
+        if votes:  # on their way before anything else is computed
+            return votes
         self._pass_deadlines()
         self._begin_rehearsals()
         work = self._urgent_work()
         if not work:
-            return self._votes()
+            return []
         rehearsing = work[0][1].service is Service.REHEARSAL
         items = [
             WorkItem(key=key, priority=entry.service, pending=entry.seq.pending) for key, (_, entry) in enumerate(work)
@@ -279,7 +282,7 @@ class EngineCore:
             session.mind.ran(entry.lane)
             if row_logits is not None:
                 out += self._take_tokens(session, entry, row, row_logits)
-        return out + self._votes()
+        return out
 
     def _votes(self) -> list[m.FromEngine]:
         """The transcripts whose vote is due, with it."""

@@ -16,10 +16,11 @@ from realtime.engine import messages as m
 from realtime.engine.wording import Wording
 from realtime.mind import Dialect, Mind
 from realtime.mind.lanes import AnswerLane
+from realtime.mind.memory import Symbol
 from realtime.mind.readiness import readiness
 
-# A drafted first clause takes two steps; one that has to be written takes ten and more, and is not waited for.
-WAITS_STEPS = 2
+# A drafted first clause is complete one step behind the words; one that has to be written is not waited for.
+WAITS_STEPS = 1
 
 
 class Vote:
@@ -47,7 +48,7 @@ class Vote:
         self._owed, self._steps = (transcript, lane), 0
 
     def cast_if_due(self) -> list[m.Transcript]:
-        """The transcript with its vote, once the answer has had its steps. Call once behind every step."""
+        """The transcript with its vote, once the answer has had its steps. Call once before every step."""
         if self._owed is None:
             return []
         self._steps += 1
@@ -62,8 +63,8 @@ class Vote:
         turn = self._mind.turn
         if turn is None or turn.closed or not transcript.text:
             return [self._with(transcript, None, None)]
-        listening = self._decoder.fork(cast(DecoderSequence, self._mind.trunk.seq))
-        self._decoder.extend(listening, [*turn.tail, *self._dialect.listening(turn.notes)])
+        listening = self._heard(lane, turn.tail)
+        self._decoder.extend(listening, self._dialect.listening(turn.notes))
         prior, unheard = self._wording.ask(lane.heard_tokens, listening, lane.heard_tokens[len(turn.notes) :])
         self._decoder.drop(listening)
         return [self._with(transcript, prior, unheard)]
@@ -72,6 +73,16 @@ class Vote:
     def _is_awaited(self) -> bool:
         """Somebody still has to decide whether the turn is over."""
         return self._mind.turn is not None and not self._mind.turn.closed
+
+    def _heard(self, lane: AnswerLane, tail: list[Symbol]) -> DecoderSequence:
+        """All the audio of the turn, computed as far as it has been."""
+        if self._mind.holds(lane):
+            heard = self._decoder.fork(cast(DecoderSequence, lane.seq))
+            self._decoder.truncate(heard, lane.base + len(tail))
+        else:
+            heard = self._decoder.fork(cast(DecoderSequence, self._mind.trunk.seq))
+            self._decoder.extend(heard, tail)
+        return heard
 
     def _with(self, heard: m.Transcript, prior: float | None, unheard: int | None) -> m.Transcript:
         ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior, unheard)
