@@ -77,6 +77,7 @@ class Services:
     endpoint: EndpointDetector | None
     executor: Executor
     metrics: TurnMetrics
+    background: Executor | None = None  # yields to everything else
     # What a recording watches besides: the turn machine's calls, and which task runs next.
     machine: Callable[[TurnPolicy], TurnMachine] = TurnMachine
     task_group: Callable[[], asyncio.TaskGroup] = asyncio.TaskGroup
@@ -120,6 +121,7 @@ class Conversation:
             decided=self._decided,
             judged=self._judged,
             suspected=self._suspected,
+            background=services.background,
             machine=services.machine,
         )
         self._exchange = Exchange(

@@ -87,6 +87,7 @@ class Hearing:
         detector: voice activity of this stream.
         endpoint: the end-of-turn model, shared by all sessions; None goes without its vote.
         executor: where both run.
+        background: where the end-of-turn model runs instead, if given: it is one voter, and must not delay the answer.
         decided: called on the event loop with the decisions of one frame, in order.
         judged: called after every trip with the position up to which audio may go to the engine.
         suspected: called, before the audio is judged, with what the playout should do about a sound over the answer.
@@ -103,11 +104,13 @@ class Hearing:
         decided: Callable[[list[Decision]], None],
         judged: Callable[[int], None],
         suspected: Callable[[list[Suspicion]], None],
+        background: Executor | None = None,
         machine: Callable[[TurnPolicy], TurnMachine] = TurnMachine,
     ) -> None:
         self._detector = detector
         self._endpoint = endpoint
         self._executor = executor
+        self._background = background or executor
         self._decided = decided
         self._judged = judged
         self._suspected = suspected
@@ -249,7 +252,7 @@ class Hearing:
     async def _ask(self, question: AskEndpoint, endpoint: EndpointDetector) -> None:
         pcm: npt.NDArray[Any] = self.audio(question.from_sample, question.to_sample)
         loop = asyncio.get_running_loop()
-        p = await loop.run_in_executor(self._executor, endpoint.probability, pcm)
+        p = await loop.run_in_executor(self._background, endpoint.probability, pcm)
         self._decided(self._machine.endpoint_vote(question.turn, question.attempt, p))
 
     def _mark(self, act: Callable[[int], None]) -> None:

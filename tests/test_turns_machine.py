@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -22,11 +24,18 @@ from realtime.turns import (
     diagram,
 )
 from realtime.turns.machine import TRANSITIONS
+from realtime.turns.policy import MIND_NO_WORDS, Patience
 
 FRAME = 512
 FRAME_MS = 32
 LOUD_DBFS = -20.0
 QUIET_DBFS = -70.0
+# Of round numbers, so that a change of what is shipped changes no test of how it works.
+POLICY = replace(
+    TurnPolicy.semantic_vad(),
+    tentative_silence_ms=64,
+    patience=Patience(sure_ms=200, likely_ms=704, ceiling_ms=768, objected_ms=900),
+)
 
 
 class Stream:
@@ -61,7 +70,7 @@ def of(kind: type, decisions: list[Decision]) -> list[Decision]:
 
 def spoken(policy: TurnPolicy | None = None, duration_ms: int = 960) -> tuple[Stream, list[Decision]]:
     """A stream in which 640 ms of silence and then `duration_ms` of voice were heard."""
-    stream = Stream(policy or TurnPolicy.semantic_vad())
+    stream = Stream(policy or POLICY)
     return stream, [*stream.silence(640), *stream.voice(duration_ms)]
 
 
@@ -86,6 +95,16 @@ def test_the_tentative_end_comes_at_64_ms_and_then_a_question_about_the_audio_so
     assert of(AskEndpoint, stream.silence(320)) == [], "it is asked once"
 
 
+def test_sound_without_a_word_is_no_turn_and_its_audio_stays_for_the_next() -> None:
+    stream, _ = spoken()
+    stream.silence(96)
+    stream.machine.mind_vote(1, 1, MIND_NO_WORDS)
+    assert of(Discarded, stream.silence(1_200)) == [Discarded(1, "no_words")]
+    (again,) = of(TurnStarted, stream.voice(320))
+    assert isinstance(again, TurnStarted) and again.turn == 2
+    assert again.from_sample < 1600 * 16, "the sound may be what the words ask about"
+
+
 def test_a_silent_frame_ends_speech_though_the_voice_detector_lingers() -> None:
     stream, _ = spoken()
     lingering = stream.push(64, 0.95, QUIET_DBFS)
@@ -94,7 +113,7 @@ def test_a_silent_frame_ends_speech_though_the_voice_detector_lingers() -> None:
 
 
 def test_in_noise_the_voice_detector_alone_says_when_speech_ends() -> None:
-    stream = Stream(TurnPolicy.semantic_vad())
+    stream = Stream(POLICY)
     stream.push(640, 0.02, LOUD_DBFS - 20)
     stream.voice(960)
     assert stream.push(320, 0.95, LOUD_DBFS - 20) == []
@@ -233,7 +252,7 @@ def test_the_longest_turn_is_committed_and_the_rest_is_a_new_turn() -> None:
 
 
 def test_barge_in_needs_longer_and_stronger_voice() -> None:
-    stream = Stream(TurnPolicy.semantic_vad())
+    stream = Stream(POLICY)
     stream.silence(320)
     stream.machine.agent_speaking(True)
     assert stream.voice(128) + stream.silence(320) + stream.push(640, 0.65) + stream.silence(320) == []
@@ -256,7 +275,7 @@ def test_a_speaker_who_only_paused_is_no_barge_in_for_a_moment(later_ms: int, vo
 
 
 def test_a_barge_in_does_not_reach_back_into_the_agents_echo() -> None:
-    stream = Stream(TurnPolicy.semantic_vad())
+    stream = Stream(POLICY)
     stream.silence(320)
     stream.machine.agent_speaking(True)
     stream.push(1_600, 0.1, LOUD_DBFS)
@@ -266,7 +285,7 @@ def test_a_barge_in_does_not_reach_back_into_the_agents_echo() -> None:
 
 
 def test_sound_that_leads_up_to_speech_belongs_to_the_turn() -> None:
-    stream = Stream(TurnPolicy.semantic_vad())
+    stream = Stream(POLICY)
     stream.silence(1_280)
     for _ in range(4):
         stream.push(160, 0.0, LOUD_DBFS)

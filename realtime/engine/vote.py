@@ -17,7 +17,7 @@ from realtime.engine.wording import Wording
 from realtime.mind import Dialect, Mind
 from realtime.mind.lanes import AnswerLane
 from realtime.mind.memory import Symbol
-from realtime.mind.readiness import readiness
+from realtime.mind.readiness import NO_WORDS, readiness
 
 # A drafted first clause is complete one step behind the words; one that has to be written is not waited for.
 WAITS_STEPS = 1
@@ -67,6 +67,8 @@ class Vote:
         self._decoder.extend(listening, self._dialect.listening(turn.notes))
         prior, unheard = self._wording.ask(lane.heard_tokens, listening, lane.heard_tokens[len(turn.notes) :])
         self._decoder.drop(listening)
+        if self._dialect.says_nothing(transcript.text):
+            return [msgspec.structs.replace(transcript, ready=NO_WORDS)]
         return [self._with(transcript, prior, unheard)]
 
     @property

@@ -94,6 +94,10 @@ class Dialect:
         """Whether thought that has come to `tokens` tokens, the last of which says `text`, may enter the block."""
         return tokens >= segment_tokens or (self.least_thought_lines > 0 and "\n" in text)
 
+    def says_nothing(self, line: str) -> bool:
+        """Whether the line of what was heard says that nobody spoke."""
+        return line == "[no speech]"
+
     def interrupted(self, heard: str) -> str:
         """The words of an answer that were heard, marked as cut off there."""
         return f"{heard.rstrip()} …" if heard.strip() else ""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+NO_WORDS = 0.0  # there was sound, and nobody spoke
 OBJECTS = 0.1  # the sentence has no end yet
 DOUBTS = 0.3
 NEUTRAL = 0.5  # nothing speaks for or against

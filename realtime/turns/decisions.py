@@ -109,7 +109,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """The turn was none: `reason` is "too_short" (a click, a cough) or "cleared" (the client's wish)."""
+    """The turn was none: `reason` is "too_short" (a click), "no_words" (a cough, a tone) or "cleared" (the client)."""
 
     turn: int
     reason: str

@@ -27,7 +27,7 @@ from realtime.turns.decisions import (
     VoiceFrame,
 )
 from realtime.turns.onset import Onset
-from realtime.turns.policy import ENDPOINT_VOTE, MIND_VOTE, CommitReason, TurnPolicy
+from realtime.turns.policy import ENDPOINT_VOTE, MIND_NO_WORDS, MIND_VOTE, CommitReason, TurnPolicy
 
 # The end-of-turn model looks at no more than this.
 ENDPOINT_WINDOW_MS = 8_000
@@ -47,6 +47,7 @@ class Trigger(StrEnum):
     SPEECH_RESUMED = "speech resumed"
     TURN_ENDED = "turn ended"
     WAS_TOO_SHORT = "was too short"
+    HELD_NO_WORD = "held no word"
     CLEARED = "cleared"
     STAYED_SILENT = "stayed silent"
 
@@ -66,6 +67,7 @@ TRANSITIONS = (
     Transition(State.TENTATIVE, Trigger.STAYED_SILENT, State.TENTATIVE, "AskEndpoint"),
     Transition(State.TENTATIVE, Trigger.SPEECH_RESUMED, State.SPEAKING, "Revoked"),
     Transition(State.TENTATIVE, Trigger.TURN_ENDED, State.IDLE, "Committed"),
+    Transition(State.TENTATIVE, Trigger.HELD_NO_WORD, State.IDLE, "Discarded"),
     Transition(State.TENTATIVE, Trigger.CLEARED, State.IDLE, "Discarded"),
 )
 _TARGETS = {(row.source, row.trigger): row.target for row in TRANSITIONS}
@@ -337,7 +339,13 @@ class TurnMachine:
         if self._run_start is not None:  # a voiced frame: the next one tells whether speech resumed
             return []
         needed_ms, reason = self._policy.needed_silence(self._votes)
-        return self._end(reason) if self._silence_samples >= needed_ms * SAMPLES_PER_MS else []
+        if self._silence_samples < needed_ms * SAMPLES_PER_MS:
+            return []
+        if self._votes.get(MIND_VOTE) == MIND_NO_WORDS and self._policy.asks_endpoint:
+            # A tone, a cough: nobody waits for an answer, and the sound may be what the next words ask about.
+            self._move(Trigger.HELD_NO_WORD)
+            return [Discarded(self._turn, "no_words")]
+        return self._end(reason)
 
     def _vote(self, voter: str, turn: int, attempt: int, p: float) -> list[Decision]:
         if self._state is not State.TENTATIVE or (turn, attempt) != (self._turn, self._attempt):

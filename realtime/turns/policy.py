@@ -51,9 +51,9 @@ BARGE_IN_THRESHOLD = 0.7
 MAY_GO_ON_MS = 1_500
 # The protocol's default; covers the 32-64 ms by which Silero is late and the unvoiced consonant before the vowel.
 PREFIX_PADDING_MS = 300
-# Two frames. Stop consonants last that long too; a started answer costs little to take back, and one that starts
-# 100 ms later is heard 100 ms later.
-TENTATIVE_SILENCE_MS = 64
+# One frame. Stop consonants last longer; but a started answer costs little to take back (what it wrote is the draft of
+# the next one), and each frame of waiting is heard as one.
+TENTATIVE_SILENCE_MS = 32
 # It takes 40-60 ms of a core, so it is asked where stops inside words are over. It says no more behind 200 ms of
 # silence than behind these (docs/turns.md), and its answer must be there when the mind's is.
 ENDPOINT_SILENCE_MS = 80
@@ -69,6 +69,8 @@ MIND_SURE = 0.9
 MIND_LIKELY = 0.7
 MIND_PLAUSIBLE = 0.55
 MIND_OBJECTION = 0.2
+# It heard sound and no words.
+MIND_NO_WORDS = 0.0
 # The end-of-turn model is believed from here up where the mind finds the end plausible, from the second one up where it
 # only does not object, and asked for its leaning at the third. Below 0.95 it calls one pause in ten complete.
 ENDPOINT_SURE = 0.95
@@ -91,14 +93,15 @@ class Patience:
     objected_ms: int  # the mind says that the question has no end yet, or has not said anything
 
 
-# medium: a person waits about 200 ms. Pauses inside a sentence are rarely longer than 0.7 s, so whatever is not sure
-# waits that long, and a sentence that has no end waits longer. docs/turns.md has the votes behind these.
+# medium: a person waits about 200 ms, and 40 ms pass before what is decided here is heard. Pauses inside a sentence are
+# rarely longer than 0.7 s: what nobody finds complete waits that long, and a sentence that has no end waits longer.
+# docs/turns.md has the votes behind these.
 # low gives a slow speaker twice that; high is for commands and games.
 # (The protocol's own longest waits are 8, 4 and 2 s: a hosted model's safety net, and dead air to the one who waits.)
 EAGERNESS: Mapping[str, Patience] = {
     "low": Patience(sure_ms=480, likely_ms=960, ceiling_ms=1_400, objected_ms=2_000),
-    "medium": Patience(sure_ms=200, likely_ms=704, ceiling_ms=768, objected_ms=900),
-    "high": Patience(sure_ms=160, likely_ms=400, ceiling_ms=500, objected_ms=640),
+    "medium": Patience(sure_ms=160, likely_ms=560, ceiling_ms=768, objected_ms=900),
+    "high": Patience(sure_ms=128, likely_ms=400, ceiling_ms=500, objected_ms=640),
 }
 EAGERNESS_AUTO = "medium"
 
