@@ -99,7 +99,7 @@ def test_sound_without_a_word_is_no_turn_and_its_audio_stays_for_the_next() -> N
     stream, _ = spoken()
     stream.silence(96)
     stream.machine.mind_vote(1, 1, MIND_NO_WORDS)
-    assert of(Discarded, stream.silence(1_200)) == [Discarded(1, "no_words")]
+    assert of(Discarded, stream.silence(832)) == [Discarded(1, "no_words")]
     (again,) = of(TurnStarted, stream.voice(320))
     assert isinstance(again, TurnStarted) and again.turn == 2
     assert again.from_sample < 1600 * 16, "the sound may be what the words ask about"
