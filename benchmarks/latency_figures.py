@@ -6,6 +6,7 @@ The input is docs/data/first_packet.json as `benchmarks.first_packet` writes it:
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ VAD_FRAME_MS = 32
 # Bytes read for one token: every int8 weight once.
 TOKEN_BYTES = 134_515_008
 THINKING = "medium"
+SEED_FILE = re.compile(r"\d\d_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,11 @@ def turns_of(runs: Mapping[str, Run], name: str) -> list[Turn]:
     return list(runs.get(name, {}).get("turns", ()))
 
 
+def is_seed(turn: Turn) -> bool:
+    """A seed sample, plain or paused: a synthetic voice. The others are people."""
+    return bool(SEED_FILE.match(turn["file"]))
+
+
 def column(turns: Iterable[Turn], name: str) -> list[float]:
     return [turn[name] for turn in turns if turn.get(name) is not None]
 
@@ -73,6 +80,8 @@ def figures(data: Mapping[str, Any]) -> list[Figure]:
     runs: Mapping[str, Run] = data["runs"]
     main = main_turns(runs)
     eos, eot = percentiles(column(main, "ttfp_eos_ms")), percentiles(column(main, "ttfp_eot_ms"))
+    seed = percentiles(column((turn for turn in main if is_seed(turn)), "ttfp_eos_ms"))
+    people = percentiles(column((turn for turn in main if not is_seed(turn)), "ttfp_eos_ms"))
     paused = runs.get("paused", {}).get("cut_ins", {})
     share = paused.get("share")
     stops = column((t for t in turns_of(runs, "paused") if t.get("cut_in_ms") is not None), "barge_in_stop_ms")
@@ -84,6 +93,8 @@ def figures(data: Mapping[str, Any]) -> list[Figure]:
     return [
         Figure("TTFP_eos p50", eos["p50"], 300),
         Figure("TTFP_eos p95", eos["p95"], 600),
+        *(Figure(f"TTFP_eos {rank}, seed samples", seed[rank]) for rank in ("p50", "p95")),
+        *(Figure(f"TTFP_eos {rank}, people", people[rank]) for rank in ("p50", "p95")),
         Figure("TTFP_eot p50", eot["p50"], 50),
         Figure("TTFP_eot p95", eot["p95"], 250),
         Figure("questions with inner pauses that were answered into", percent(share), 3, "%", digits=1),
