@@ -10,6 +10,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from client_demo.correctness import plain_words
@@ -23,6 +24,7 @@ VAD_FRAME_MS = 32
 # Bytes read for one token: every int8 weight once.
 TOKEN_BYTES = 134_515_008
 THINKING = "medium"
+BEGINS_WITH_TONES = ("14_beeps", "15_sweep")
 SEED_FILE = re.compile(r"\d\d_")
 
 
@@ -66,6 +68,11 @@ def turns_of(runs: Mapping[str, Run], name: str) -> list[Turn]:
     return list(runs.get(name, {}).get("turns", ()))
 
 
+def interrupted_by_voice(turns: list[Turn]) -> list[Turn]:
+    """Those whose answer the next recording was spoken into; two recordings begin with tones, which are no barge-in."""
+    return [turn for turn, following in pairwise(turns) if not following["file"].startswith(BEGINS_WITH_TONES)]
+
+
 def is_seed(turn: Turn) -> bool:
     """A seed sample, plain or paused: a synthetic voice. The others are people."""
     return bool(SEED_FILE.match(turn["file"]))
@@ -85,7 +92,7 @@ def figures(data: Mapping[str, Any]) -> list[Figure]:
     paused = runs.get("paused", {}).get("cut_ins", {})
     share = paused.get("share")
     stops = column((t for t in turns_of(runs, "paused") if t.get("cut_in_ms") is not None), "barge_in_stop_ms")
-    barge = percentiles(column(turns_of(runs, "barge-in"), "barge_in_stop_ms"))
+    barge = percentiles(column(interrupted_by_voice(turns_of(runs, "barge-in")), "barge_in_stop_ms"))
     saved = percentiles(tokens_saved(main))
     counterfactual = percentiles(counterfactuals(main))
     worst_memory = max((run["memory_mb"].get("both", 0.0) for run in runs.values() if "memory_mb" in run), default=None)

@@ -56,6 +56,7 @@ VAD_MODEL = REPOSITORY / "models" / "vad"
 ENDPOINT_MODEL = REPOSITORY / "models" / "endpoint"
 # Voice activity of all sessions, resampling: short jobs that release the interpreter lock.
 EXECUTOR_THREADS = 2
+SWITCH_INTERVAL_S = 0.000_5
 # The end-of-turn model's own thread: behind the engine, the voice and the detectors.
 BACKGROUND_NICE = 10
 HEALTH_EVERY_S = 2.0
@@ -94,6 +95,8 @@ class Server:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
+        # A voice or a detector in Python's own code must not keep the 20 ms beat waiting for the interpreter's 5 ms.
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.clock = clock or MonotonicClock()
         self.metrics = Metrics()
         self.engine = EngineClient(_engine_config(settings), self.clock)
