@@ -160,7 +160,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         at = Path(directory)
-        samples = make(at, variants=1, long=False)
+        samples = make(at, variants=0, long=False)
         plans = {
             "rehearsed": (240, TENTATIVE_SILENCE_MS),
             "not rehearsed": (0, TENTATIVE_SILENCE_MS),
