@@ -68,8 +68,8 @@ class EngineSettings(_Section):
     rehearsal_interval_ms: int = Field(default=240, ge=0)
     """A rehearsal takes some 100 ms of one core, and less new audio than this holds hardly a new word."""
     nice: int = Field(default=0, ge=0, le=19)
-    """How far the engine yields to other processes. The 20 ms beat needs no such help (docs/latency.md), and a reply
-    that waits behind whoever else computes is late: at 5 the first packet came 100 ms later on two busy cores."""
+    """How far the engine yields to other processes. More steadies the 20 ms beat where four sessions talk without a
+    stop (`benchmarks.playout`), and lets every reply wait behind whoever else computes."""
 
 
 class TurnSettings(_Section):

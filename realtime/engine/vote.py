@@ -63,12 +63,12 @@ class Vote:
         turn = self._mind.turn
         if turn is None or turn.closed or not transcript.text:
             return [self._with(transcript, None, None)]
+        if self._dialect.says_nothing(transcript.text):
+            return [msgspec.structs.replace(transcript, ready=NO_WORDS)]
         listening = self._heard(lane, turn.tail)
         self._decoder.extend(listening, self._dialect.listening(turn.notes))
         prior, unheard = self._wording.ask(lane.heard_tokens, listening, lane.heard_tokens[len(turn.notes) :])
         self._decoder.drop(listening)
-        if self._dialect.says_nothing(transcript.text):
-            return [msgspec.structs.replace(transcript, ready=NO_WORDS)]
         return [self._with(transcript, prior, unheard)]
 
     @property
