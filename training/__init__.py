@@ -1,0 +1,1 @@
+"""The recipe that makes the model: data, cold start, MGRD, RLVR, preference pairs, evaluation, export."""
