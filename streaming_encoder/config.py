@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming_encoder.errors import CheckpointMismatchError, EncoderSettingError
+from streaming_encoder.prosody import WIDTH as PROSODY_WIDTH
 
 MEL_FRAMES_PER_FRAME = 2  # conv2 has stride 2: 100 Hz mel frames, 50 Hz encoder frames
 
@@ -64,11 +65,15 @@ class EncoderConfig:
 
 @dataclass(frozen=True, slots=True)
 class AdapterConfig:
-    """`stack` pooled frames (25 Hz) become one embedding (12.5 Hz) of the decoder's `width`."""
+    """`stack` pooled frames (25 Hz) become one embedding (12.5 Hz) of the decoder's `width`.
+
+    prosody: numbers measured in the samples (`streaming_encoder.prosody`) that stand behind them; 0 where none do.
+    """
 
     stack: int
     hidden: int
     width: int
+    prosody: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +230,7 @@ def _adapter(document: Mapping[str, Any]) -> AdapterConfig:
         stack=_integer(section, where, "stack"),
         hidden=_integer(section, where, "hidden"),
         width=_integer(section, where, "output"),
+        prosody=_integer(section, where, "prosody", least=0, default=0),
     )
 
 
@@ -235,7 +241,9 @@ def _check_whole(config: AudioConfig, document: Mapping[str, Any]) -> None:
         "n_fft and win_length are equal": document["frontend"].get("win_length") == frontend.n_fft,
         "left_pad + hop_length = n_fft": frontend.left_context_samples + frontend.hop_samples == frontend.n_fft,
         "d_model divides into heads": encoder.width % encoder.heads == 0,
-        "adapter.input = stack * d_model": document["adapter"].get("input") == config.adapter.stack * encoder.width,
+        "adapter.input = stack * d_model + prosody": document["adapter"].get("input")
+        == config.adapter.stack * encoder.width + config.adapter.prosody,
+        "adapter.prosody is what this code measures": config.adapter.prosody in (0, PROSODY_WIDTH),
         "every chunk is whole embeddings": all(c % config.frames_per_embedding == 0 for c in encoder.chunk_frames),
         "a segment is whole chunks of every size": all(encoder.segment_frames % c == 0 for c in encoder.chunk_frames),
         "default_chunk_frames is one of chunk_frames": encoder.default_chunk_frames in encoder.chunk_frames,

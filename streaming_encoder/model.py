@@ -16,6 +16,7 @@ from streaming_encoder.config import MEL_FRAMES_PER_FRAME, AudioConfig
 from streaming_encoder.encoder import ChunkCausalEncoder
 from streaming_encoder.errors import CheckpointDamagedError, CheckpointMismatchError
 from streaming_encoder.features import LogMel
+from streaming_encoder.prosody import Prosody
 from streaming_encoder.state import EncoderState
 
 _PREFIXES = ("encoder.", "adapter.")
@@ -31,6 +32,9 @@ class AudioModel(nn.Module):
         self.features = LogMel(config.frontend)
         self.encoder = ChunkCausalEncoder(config)
         self.adapter = Adapter(config)
+        self.prosody = (
+            Prosody(config.embedding_samples, config.frontend.sample_rate_hz) if config.adapter.prosody else None
+        )
 
     @property
     def width(self) -> int:
@@ -51,7 +55,9 @@ class AudioModel(nn.Module):
         end = left + (frames + state.plan.right_frames) * config.frame_samples
         mel, maxima = self.features(state.window[:end], state.running_max)
         assert mel.shape[0] == (frames + state.plan.right_frames) * MEL_FRAMES_PER_FRAME, mel.shape
-        embeddings: torch.Tensor = self.adapter(self.encoder(mel, state, frames))
+        sound = state.window[left : left + frames * config.frame_samples]
+        prosody = None if self.prosody is None else self.prosody(sound)
+        embeddings: torch.Tensor = self.adapter(self.encoder(mel, state, frames), prosody)
         state.commit(frames, maxima)
         return embeddings
 
