@@ -1,7 +1,8 @@
 """Checkpoints of training: a checkpoint directory into a `SpeechModel`, its weights to and from a file, and the export.
 
-Weights are safetensors throughout; nothing is unpickled. The export is the served format: int8 decoder matrices with one
-float16 scale a row, everything else float16, parts under 48 MB, each pinned by its sha256 (`streaming_encoder.checkpoint`).
+Weights are safetensors throughout; nothing is unpickled. The export is the served format: int8 decoder matrices with
+one float16 scale a row, everything else float16, parts under 48 MB, each pinned by its sha256
+(`streaming_encoder.checkpoint`).
 """
 
 from __future__ import annotations
@@ -116,7 +117,8 @@ def write_parts(tensors: dict[str, Tensor], out: Path) -> None:
             filled = 0
         groups[-1][name] = tensors[name]
         filled += size
-    weight_map, hashes = {}, {}
+    weight_map: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     for number, group in enumerate(groups, 1):
         part = f"model-{number:05d}-of-{len(groups):05d}.safetensors"
         save_file(group, out / part)

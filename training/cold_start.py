@@ -1,7 +1,7 @@
 """Cold start: supervised training on what it hears, thinks and answers (Step-Audio-R1 report, section 3).
 
-The stage's loop and its settings. It draws examples from a `Feed`, makes lessons of them and steps the optimizer for as long
-as its budget of seconds lasts; interrupted, it goes on where it was saved.
+The stage's loop and its settings. It draws examples from a `Feed`, makes lessons of them and steps the optimizer for
+as long as its budget of seconds lasts; interrupted, it goes on where it was saved.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -19,11 +20,11 @@ from training.feed import Feed, Source
 from training.format import Format
 from training.lessons import Lesson, Mix, Teacher
 from training.optimizer import Optimizer, Rates
+from training.prefetch import ahead
 from training.recipe import Recipe
 from training.run_folder import RunFolder
 from training.session import open_session
 from training.sources import rendered
-from training.prefetch import ahead
 from training.speech_model import Batch, SpeechModel, collate
 
 LONGEST_SECONDS = 26.0
@@ -152,7 +153,7 @@ def _lessons(feed: Feed, teacher: Teacher, positions: int) -> list[Lesson]:
     total = 0
     while total < positions:
         drawn = [e for e in feed.draw(257) if e.clip is None or e.clip.seconds <= LONGEST_SECONDS]
-        for before, example in zip(drawn, drawn[1:], strict=False):
+        for before, example in pairwise(drawn):
             lesson = teacher.lesson(example, before)
             lessons.append(lesson)
             total += len(lesson.sequence)

@@ -1,7 +1,7 @@
 """Examples from worker processes, and the pool that training draws from. It knows no tensors and no model.
 
-Speech is rendered while the model trains: each worker is a generator with a seed of its own. A finished example stays in the
-pool and is drawn a few times, each time for another lesson, until fresher ones push it out.
+Speech is rendered while the model trains: each worker is a generator with a seed of its own. A finished example stays
+in the pool and is drawn a few times, each time for another lesson, until fresher ones push it out.
 """
 
 from __future__ import annotations

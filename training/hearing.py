@@ -1,8 +1,8 @@
 """Many whole clips through the streaming encoder at once, for training. It knows no tokens and no decoder.
 
-The arithmetic is `streaming_encoder`'s: chunks with a right context over cached keys and values. What a stream does step
-by step is laid out side by side here: each step is its chunk and a copy of the right context behind it, and a mask lets it
-read the committed frames of earlier steps and all of itself. A test holds this equal to `EncoderStream`.
+The arithmetic is `streaming_encoder`'s: chunks with a right context over cached keys and values. What a stream does
+step by step is laid out side by side here: each step is its chunk and a copy of the right context behind it, and a
+mask lets it read the committed frames of earlier steps and all of itself. A test holds this equal to `EncoderStream`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,10 @@ class BatchHearing:
         return (mel + config.offset) / config.scale
 
     def _encode(self, mel: Tensor, committed: Tensor) -> Tensor:
-        """mel [clips, 2 * frames, mels]; committed: frames (50 Hz) of each clip. Returns [clips, frames / pool, width]."""
+        """mel [clips, 2 * frames, mels]; committed: frames (50 Hz) of each clip.
+
+        Returns [clips, frames / pool, width].
+        """
         encoder, plan = self._model.encoder, self._plan
         x = functional.gelu(encoder.conv1(functional.pad(mel.transpose(1, 2), (CONV1_CONTEXT, 0))))
         x = functional.gelu(encoder.conv2(functional.pad(x, (CONV2_CONTEXT, 0)))).transpose(1, 2)

@@ -1,7 +1,10 @@
-"""What one example teaches: answer it, listen to a beginning of it, go on from notes, or go on speaking. It decides by dice.
+"""What one example teaches: answer it, listen to a beginning of it, go on from notes, or go on speaking.
 
-It knows examples and the format; no tensors, no files. The lessons are those of thinking while listening and speaking: a
-turn cut where a chunk ends, with what was noted by then; a whole turn with or without its notes; an answer half said.
+It decides by dice.
+
+It knows examples and the format; no tensors, no files. The lessons are those of thinking while listening and
+speaking: a turn cut where a chunk ends, with what was noted by then; a whole turn with or without its notes; an
+answer half said.
 """
 
 from __future__ import annotations

@@ -49,8 +49,13 @@ class Layer(nn.Module):
         self.up = nn.Linear(width, shape.mlp_width, bias=False)
         self.down = nn.Linear(shape.mlp_width, width, bias=False)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor] | None, mask: Tensor | None
-                ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    def forward(
+        self,
+        x: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        past: tuple[Tensor, Tensor] | None,
+        mask: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """x: [batch, time, width]. Returns it, and all keys and values [batch, kv_heads, past + time, head_dim]."""
         batch, time, _ = x.shape
         h = self.input_layernorm(x)

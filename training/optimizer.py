@@ -1,4 +1,7 @@
-"""AdamW over the model's groups, and a learning rate that follows the share of the time that is spent. No loop, no clock."""
+"""AdamW over the model's groups, and a learning rate that follows the share of the time that is spent.
+
+No loop, no clock.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from training.speech_model import SpeechModel
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """peak: of the decoder's matrices; the adapter's is `adapter` times that. warm_up, last: shares of the time and of peak."""
+    """peak: of the decoder's matrices; the adapter's is `adapter` times that.
+
+    warm_up, last: shares of the time and of peak.
+    """
 
     peak: float = 3e-4
     adapter: float = 4.0
@@ -46,7 +52,10 @@ class Optimizer:
         self._adam = torch.optim.AdamW(groups, lr=rates.peak, betas=(0.9, 0.98), fused=fused)
 
     def step(self, progress: float) -> float:
-        """Apply the gradients and clear them; returns their norm before clipping. A step that is not finite is left out."""
+        """Apply the gradients and clear them; returns their norm before clipping.
+
+        A step that is not finite is left out.
+        """
         rate = self.rates.peak * self.rates.at(progress)
         for group in self._adam.param_groups:
             group["lr"] = rate * group["factor"]

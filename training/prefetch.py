@@ -22,7 +22,7 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
             for item in items:
                 if not _put(ready, item, stopped):
                     return
-        except BaseException as error:  # noqa: BLE001 - it is raised where the items are used
+        except BaseException as error:
             end = _End(error)
         _put(ready, end, stopped)
 

@@ -1,7 +1,7 @@
 """Where a stage keeps what it has: weights, the optimizer's moments, how far it is, and the curve. Files, no training.
 
-A stage that is interrupted goes on from here. Each file appears whole or not at all, and the state names the others' round,
-so that weights and moments of different moments are never mixed.
+A stage that is interrupted goes on from here. Each file appears whole or not at all, and the state names the others'
+round, so that weights and moments of different moments are never mixed.
 """
 
 from __future__ import annotations

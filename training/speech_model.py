@@ -110,7 +110,10 @@ class SpeechModel(nn.Module):
         return self._hearing.hear(samples / 32768.0 if pcm.dtype == torch.int16 else samples, lengths)
 
     def embed(self, batch: Batch, heard: Heard | None = None) -> Tensor:
-        """What the decoder reads: [batch, time, width]. heard: what `hear` made of the batch's clips, if it is known."""
+        """What the decoder reads: [batch, time, width].
+
+        heard: what `hear` made of the batch's clips, if it is known.
+        """
         x = self.decoder.embed(batch.tokens.to(self.device))
         if batch.pcm is None:
             return x
