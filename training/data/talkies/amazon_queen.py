@@ -108,7 +108,7 @@ class AmazonQueen:
 def decode_mp3(encoded: bytes) -> npt.NDArray[np.int16]:
     """MP3 frames → int16 [n], 16 kHz mono."""
     resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE_HZ)
-    with av.open(io.BytesIO(encoded), format="mp3") as container:
+    with av.open(io.BytesIO(encoded), "r", format="mp3") as container:
         frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
     frames += resampler.resample(None)
     return np.concatenate([frame.to_ndarray()[0] for frame in frames]) if frames else np.zeros(0, np.int16)

@@ -121,11 +121,14 @@ def _unpack(data: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> bool:
         for pair in range(pairs):
             run = _value(data, state, tables[0])
             start = state[_NEXT]
-            if run < 0 or start + run > len(data) or done + run > len(out):
+            if run < 0 or done + run > len(out):
                 return False
-            out[done : done + run] = data[start : start + run]
-            state[_NEXT] += run
-            done += run
+            if run:  # without one the last word may already have reached past the end
+                if start + run > len(data):
+                    return False
+                out[done : done + run] = data[start : start + run]
+                state[_NEXT] += run
+                done += run
             if pair < pairs - 1:
                 distance = _value(data, state, tables[1]) + 1
                 length = _value(data, state, tables[2]) + 2

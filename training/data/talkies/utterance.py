@@ -1,4 +1,4 @@
-"""One recorded line of a game, and where a game's lines come from. It knows no container; each game has its own file."""
+"""One recorded line of a game, and where its lines come from. It knows no container; each game has its own file."""
 
 from __future__ import annotations
 
