@@ -18,10 +18,15 @@ from realtime.decoder.shape import DecoderShape
 
 @dataclass(slots=True)
 class Cache:
-    """Keys and values of sequences of one length: per layer [batch, kv_heads, length, head_dim]. Grows in `forward`."""
+    """Keys and values of sequences of one length: per layer [batch, kv_heads, length, head_dim]. Grows in `forward`.
+
+    prompt: positions that the padded prompts took; 0 where that is the longest of the `lengths` given to `forward`. Who
+    drops sequences on the way must say it, since the longest may be among them.
+    """
 
     keys: list[Tensor]
     values: list[Tensor]
+    prompt: int = 0
 
     @classmethod
     def empty(cls) -> Cache:
@@ -30,6 +35,10 @@ class Cache:
     @property
     def length(self) -> int:
         return self.keys[0].shape[2] if self.keys else 0
+
+    def select(self, rows: Tensor) -> Cache:
+        """Only these sequences, int64 [n]; one may be there many times."""
+        return Cache([k[rows] for k in self.keys], [v[rows] for v in self.values], self.prompt)
 
 
 class Layer(nn.Module):
@@ -65,9 +74,14 @@ class Layer(nn.Module):
         q, k = _rotate(q, rotation), _rotate(k, rotation)
         if past is not None:
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        mixed = functional.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None and time > 1, enable_gqa=True
-        )
+        if time == 1:
+            # One query a head: the heads of a group stand where the queries do, and no key is copied for each of them.
+            grouped = q.view(batch, self.kv_heads, -1, self.head_dim)
+            mixed = functional.scaled_dot_product_attention(grouped, k, v, attn_mask=mask).reshape(q.shape)
+        else:
+            mixed = functional.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=True
+            )
         x = x + self.o(mixed.transpose(1, 2).reshape(batch, time, -1))
         h = self.post_attention_layernorm(x)
         return x + self.down(functional.silu(self.gate(h)) * self.up(h)), k, v
@@ -97,8 +111,14 @@ class Decoder(nn.Module):
         """
         start = 0 if cache is None else cache.length
         new = torch.arange(x.shape[1], device=x.device)
-        positions = new + start if lengths is None else lengths[:, None] + (start - int(lengths.max())) + new
-        mask = None if not start else self._mask(start, x.shape[1], lengths, x.device)
+        if cache is None or not start:
+            positions, mask = new, None  # a causal mask never lets the padding on the right be read
+        elif lengths is None:
+            positions, mask = new + start, self._mask(start, x.shape[1], None, 0, x.device)
+        else:
+            prompt = cache.prompt or int(lengths.max())
+            positions = lengths[:, None] + (start - prompt) + new
+            mask = self._mask(start, x.shape[1], lengths, prompt, x.device)
         angle = positions.float()[..., None] * self.frequencies
         if angle.dim() == 3:
             angle = angle[:, None]
@@ -122,13 +142,12 @@ class Decoder(nn.Module):
         """[..., width] -> [..., vocab]."""
         return functional.linear(hidden, self.embed.weight)
 
-    def _mask(self, start: int, time: int, lengths: Tensor | None, device: torch.device) -> Tensor:
+    def _mask(self, start: int, time: int, lengths: Tensor | None, prompt: int, device: torch.device) -> Tensor:
         """bool [batch or 1, 1, time, start + time]: everything real so far, and the new ones causally."""
         causal = torch.ones(time, time, dtype=torch.bool, device=device).tril()
         if lengths is None:
             before = torch.ones(1, time, start, dtype=torch.bool, device=device)
         else:
-            prompt = int(lengths.max())
             at = torch.arange(start, device=device)
             real = (at < lengths[:, None]) | (at >= prompt)  # what was appended behind the padded prompts is real
             before = real[:, None, :].expand(-1, time, -1)
