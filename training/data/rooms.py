@@ -113,7 +113,9 @@ def _shape(samples: Samples, room: Room) -> Samples:
     return np.asarray(fft.irfft(spectrum * gain, size)[: len(samples)], np.float32)
 
 
-def _with_pause(samples: Samples, ends: tuple[int, ...], room: Room, rng: np.random.Generator) -> tuple[Samples, tuple[int, ...]]:
+def _with_pause(
+    samples: Samples, ends: tuple[int, ...], room: Room, rng: np.random.Generator
+) -> tuple[Samples, tuple[int, ...]]:
     """A pause between two words, where the voice is quiet near a word's end."""
     if room.pause_s <= 0 or len(ends) < 4:
         return samples, ends
@@ -126,7 +128,10 @@ def _with_pause(samples: Samples, ends: tuple[int, ...], room: Room, rng: np.ran
     cut = first + int(power.argmin()) + 160
     added_ms = int(room.pause_s * 1000)
     gap = np.zeros(added_ms * SAMPLE_RATE_HZ // 1000, np.float32)
-    moved = (*(min(e, cut * 1000 // SAMPLE_RATE_HZ) for e in ends[: word + 1]), *(e + added_ms for e in ends[word + 1 :]))
+    moved = (
+        *(min(e, cut * 1000 // SAMPLE_RATE_HZ) for e in ends[: word + 1]),
+        *(e + added_ms for e in ends[word + 1 :]),
+    )
     return np.concatenate([samples[:cut], gap, samples[cut:]]), tuple(moved)
 
 

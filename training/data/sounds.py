@@ -91,7 +91,9 @@ def hum(length: int, rng: np.random.Generator) -> Samples:
     base = float(rng.choice([50.0, 60.0]))
     out = np.zeros(length, np.float32)
     for k in range(1, 9):
-        out += (rng.uniform(0.1, 1) / k**0.7 * np.sin(2 * np.pi * base * k * time + rng.uniform(0, 6.28))).astype(np.float32)
+        out += (rng.uniform(0.1, 1) / k**0.7 * np.sin(2 * np.pi * base * k * time + rng.uniform(0, 6.28))).astype(
+            np.float32
+        )
     return np.asarray(out / (np.std(out) + 1e-9), np.float32)
 
 

@@ -37,7 +37,9 @@ def program(name: str) -> str:
     found = _carried("bin", name)
     path = str(found) if found else shutil.which(name)
     if path is None:
-        raise SpeechToolMissing(f"no program {name!r} in {TOOLS_VARIABLE}/bin nor on PATH: install it or set the variable")
+        raise SpeechToolMissing(
+            f"no program {name!r} in {TOOLS_VARIABLE}/bin nor on PATH: install it or set the variable"
+        )
     return path
 
 

@@ -14,7 +14,15 @@ from num2words import num2words
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)\b")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
-_SYMBOLS = {"%": " percent ", "&": " and ", "+": " plus ", "@": " at ", "=": " equals ", "$": " dollars ", "°": " degrees "}
+_SYMBOLS = {
+    "%": " percent ",
+    "&": " and ",
+    "+": " plus ",
+    "@": " at ",
+    "=": " equals ",
+    "$": " dollars ",
+    "°": " degrees ",
+}
 _OTHER = re.compile(r"[^a-z' ]+")
 _LOOSE_APOSTROPHE = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
 
@@ -61,10 +69,19 @@ def heard(spoken: str) -> str:
     return " ".join(text.split())
 
 
+_ASKING = frozenset(
+    "what what's who who's whose where when why how how's which is are am was were do does did can could will would shall should have"
+    " has may don't isn't aren't".split()
+)
+
+
 def sentence(text: str) -> str:
-    """With a capital first; a full stop is added where no mark ends it."""
+    """With a capital first; a mark is added where none ends it: a question mark where its first word asks."""
     text = text.strip()
     if not text:
         return text
     text = text[0].upper() + text[1:]
-    return text if text[-1] in ".?!" else text + "."
+    if text[-1] in ".?!":
+        return text
+    clause = text.lower().split(", ")[-1].split(". ")[-1].split()
+    return text + ("?" if text.lower().split()[0] in _ASKING or clause[0] in _ASKING else ".")

@@ -34,7 +34,15 @@ def add(rng: np.random.Generator) -> Draft:
         f"what do you get when you add {x} to {y}", f"{x} plus {y} is what",
     ))  # fmt: skip
     total = number(a + b)
-    return asked("skill/add", rng, question, f"{x} plus {y} is {total}", thought=f"{a} + {b} = {a + b}.", key=total, argument=f"{a} {b}")
+    return asked(
+        "skill/add",
+        rng,
+        question,
+        f"{x} plus {y} is {total}",
+        thought=f"{a} + {b} = {a + b}.",
+        key=total,
+        argument=f"{a} {b}",
+    )
 
 
 def subtract(rng: np.random.Generator) -> Draft:
@@ -47,7 +55,15 @@ def subtract(rng: np.random.Generator) -> Draft:
         f"calculate {x} minus {y}", f"how many are left if you take {y} from {x}", f"can you subtract {y} from {x}",
     ))  # fmt: skip
     rest = number(a - b)
-    return asked("skill/subtract", rng, question, f"{x} minus {y} is {rest}", thought=f"{a} - {b} = {a - b}.", key=rest, argument=f"{a} {b}")
+    return asked(
+        "skill/subtract",
+        rng,
+        question,
+        f"{x} minus {y} is {rest}",
+        thought=f"{a} - {b} = {a - b}.",
+        key=rest,
+        argument=f"{a} {b}",
+    )
 
 
 def multiply(rng: np.random.Generator) -> Draft:
@@ -61,7 +77,15 @@ def multiply(rng: np.random.Generator) -> Draft:
         f"calculate {x} times {y}", f"can you multiply {x} and {y}", f"how many {things} are in {x} bags of {y}",
     ))  # fmt: skip
     product = number(a * b)
-    return asked("skill/multiply", rng, question, f"{x} times {y} is {product}", thought=f"{a} x {b} = {a * b}.", key=product, argument=f"{a} {b}")
+    return asked(
+        "skill/multiply",
+        rng,
+        question,
+        f"{x} times {y} is {product}",
+        thought=f"{a} x {b} = {a * b}.",
+        key=product,
+        argument=f"{a} {b}",
+    )
 
 
 def divide(rng: np.random.Generator) -> Draft:
@@ -74,7 +98,15 @@ def divide(rng: np.random.Generator) -> Draft:
         f"share {x} {things} among {y} people, how many does each one get", f"can you divide {x} by {y}", f"calculate {x} divided by {y}",
     ))  # fmt: skip
     part = number(c)
-    return asked("skill/divide", rng, question, f"{x} divided by {y} is {part}", thought=f"{a} / {b} = {c}.", key=part, argument=f"{a} {b}")
+    return asked(
+        "skill/divide",
+        rng,
+        question,
+        f"{x} divided by {y} is {part}",
+        thought=f"{a} / {b} = {c}.",
+        key=part,
+        argument=f"{a} {b}",
+    )
 
 
 def double(rng: np.random.Generator) -> Draft:
@@ -83,11 +115,21 @@ def double(rng: np.random.Generator) -> Draft:
         x, y = number(a), number(2 * a)
         question = pick(rng, (f"what is double {x}", f"what is twice {x}", f"double {x}", f"what do you get if you double {x}",
                               f"how much is two times {x}", f"what number is twice as big as {x}", f"can you double {x}"))  # fmt: skip
-        return asked("skill/double", rng, question, f"Double {x} is {y}", thought=f"2 x {a} = {2 * a}.", key=y, argument=f"double {a}")
+        return asked(
+            "skill/double",
+            rng,
+            question,
+            f"Double {x} is {y}",
+            thought=f"2 x {a} = {2 * a}.",
+            key=y,
+            argument=f"double {a}",
+        )
     x, y = number(2 * a), number(a)
     question = pick(rng, (f"what is half of {x}", f"half of {x}", f"how much is half of {x}", f"what is {x} cut in half",
                           f"what do you get if you halve {x}", f"can you halve {x}", f"tell me half of {x}"))  # fmt: skip
-    return asked("skill/double", rng, question, f"Half of {x} is {y}", thought=f"{2 * a} / 2 = {a}.", key=y, argument=f"half {a}")
+    return asked(
+        "skill/double", rng, question, f"Half of {x} is {y}", thought=f"{2 * a} / 2 = {a}.", key=y, argument=f"half {a}"
+    )
 
 
 def compare(rng: np.random.Generator) -> Draft:
@@ -100,23 +142,51 @@ def compare(rng: np.random.Generator) -> Draft:
     first, second = (max(a, b), min(a, b)) if larger else (min(a, b), max(a, b))
     sign = ">" if a > b else "<"
     answer = f"{number(first)} is {'bigger' if larger else 'smaller'} than {number(second)}"
-    return asked("skill/compare", rng, question, answer, thought=f"Compare {a} and {b}: {a} {sign} {b}.", key=number(first), argument=f"{a} {b}")
+    return asked(
+        "skill/compare",
+        rng,
+        question,
+        answer,
+        thought=f"Compare {a} and {b}: {a} {sign} {b}.",
+        key=number(first),
+        argument=f"{a} {b}",
+    )
 
 
 def sequence(rng: np.random.Generator) -> Draft:
     if rng.random() < 0.6:
         a, after = int(rng.integers(1, 100)), rng.random() < 0.5
         x, b = number(a), a + 1 if after else a - 1
-        words = ("after", "right after", "following", "right following") if after else ("before", "right before", "just before")
+        words = (
+            ("after", "right after", "following", "right following")
+            if after
+            else ("before", "right before", "just before")
+        )
         word = pick(rng, words)
         question = pick(rng, (f"which number is {word} {x}", f"what number comes {word} {x}", f"what comes {word} {x}",
                               f"which number comes {word} {x}", f"name the number {word} {x}"))  # fmt: skip
         direction, sign = ("after", "+") if after else ("before", "-")
-        return asked("skill/sequence", rng, question, f"{number(b)} comes {direction} {x}", thought=f"{a} {sign} 1 = {b}.", key=number(b), argument=f"{a} {direction}")
+        return asked(
+            "skill/sequence",
+            rng,
+            question,
+            f"{number(b)} comes {direction} {x}",
+            thought=f"{a} {sign} 1 = {b}.",
+            key=number(b),
+            argument=f"{a} {direction}",
+        )
     first, step = int(rng.integers(1, 30)), int(rng.choice([1, 2, 3, 5, 10]))
     row = [first + k * step for k in range(4)]
     said = ", ".join(number(n) for n in row)
-    question = pick(rng, (f"what comes next, {said}", f"continue the sequence {said}", f"which number comes next, {said}", f"{said}, what is next"))
+    question = pick(
+        rng,
+        (
+            f"what comes next, {said}",
+            f"continue the sequence {said}",
+            f"which number comes next, {said}",
+            f"{said}, what is next",
+        ),
+    )
     return asked("skill/sequence", rng, question, f"The next number is {number(row[-1] + step)}",
                  thought=f"Each number is {step} more: {row[-1]} + {step} = {row[-1] + step}.", key=number(row[-1] + step), argument=f"{row}")  # fmt: skip
 
@@ -127,13 +197,23 @@ def clock(rng: np.random.Generator) -> Draft:
     result = (hour + shift - 1) % 12 + 1
     o, n = f"{number(hour)} o'clock", f"{number(hours)} {'hour' if hours == 1 else 'hours'}"
     direction = "after" if later else "before"
-    forms = [f"what time is {n} {direction} {o}", f"what time is it {n} {direction} {o}", f"{n} {direction} {o} is what time"]
+    forms = [
+        f"what time is {n} {direction} {o}",
+        f"what time is it {n} {direction} {o}",
+        f"{n} {direction} {o} is what time",
+    ]
     if later:
-        forms += [f"if it is {o} now, what time is it in {n}", f"it's {o}, what time will it be in {n}", f"I start at {o} and need {n}, when am I done"]
+        forms += [
+            f"if it is {o} now, what time is it in {n}",
+            f"it's {o}, what time will it be in {n}",
+            f"I start at {o} and need {n}, when am I done",
+        ]
     else:
         forms += [f"if it is {o} now, what time was it {n} ago", f"it's {o}, what time was it {n} ago"]
     raw = hour + shift
-    working = f"{hour} {'+' if later else '-'} {hours} = {raw}" + ("." if 1 <= raw <= 12 else f", on the clock {result}.")
+    working = f"{hour} {'+' if later else '-'} {hours} = {raw}" + (
+        "." if 1 <= raw <= 12 else f", on the clock {result}."
+    )
     said = f"{number(result)} o'clock"
     answer = f"It {'will be' if later else 'was'} {said}"
     return asked("skill/time", rng, pick(rng, forms), answer, thought=working, key=said, argument=f"{hour} {shift}")
@@ -173,15 +253,33 @@ def units(rng: np.random.Generator) -> Draft:
     question = pick(rng, (f"how many {small} are in {big}", f"how many {small} are there in {big}", f"{big} is how many {small}",
                           f"how many {small} does {big} have", f"convert {big} to {small}", f"what is {big} in {small}"))  # fmt: skip
     verb = "is" if n == 1 else "are"
-    return asked("skill/units", rng, question, f"{big} {verb} {total} {small}", thought=f"{n} x {factor} = {n * factor}.", key=total, argument=f"{n} {one} {small}")
+    return asked(
+        "skill/units",
+        rng,
+        question,
+        f"{big} {verb} {total} {small}",
+        thought=f"{n} x {factor} = {n * factor}.",
+        key=total,
+        argument=f"{n} {one} {small}",
+    )
 
 
 def parity(rng: np.random.Generator) -> Draft:
     a = _small(rng)
     x, even = number(a), a % 2 == 0
-    question = pick(rng, (f"is {x} even or odd", f"is the number {x} odd or even", f"{x}, is that even or odd", f"tell me if {x} is even or odd"))
+    question = pick(
+        rng,
+        (
+            f"is {x} even or odd",
+            f"is the number {x} odd or even",
+            f"{x}, is that even or odd",
+            f"tell me if {x} is even or odd",
+        ),
+    )
     word = "even" if even else "odd"
-    return asked("skill/parity", rng, question, f"{x} is {word}", thought=f"{a} / 2 leaves {a % 2}.", key=word, argument=f"{a}")
+    return asked(
+        "skill/parity", rng, question, f"{x} is {word}", thought=f"{a} / 2 leaves {a % 2}.", key=word, argument=f"{a}"
+    )
 
 
 def change(rng: np.random.Generator) -> Draft:
@@ -193,7 +291,15 @@ def change(rng: np.random.Generator) -> Draft:
     question = pick(rng, (f"a {thing} costs {y} {money} and I pay with {x}, how much change do I get", f"I pay {x} {money} for a {thing} that costs {y}, what is my change",
                           f"how much change do I get from {x} {money} if I spend {y}"))  # fmt: skip
     unit = money if paid - price != 1 else money[:-1]
-    return asked("skill/change", rng, question, f"You get {rest} {unit} back", thought=f"{paid} - {price} = {paid - price}.", key=rest, argument=f"{paid} {price}")
+    return asked(
+        "skill/change",
+        rng,
+        question,
+        f"You get {rest} {unit} back",
+        thought=f"{paid} - {price} = {paid - price}.",
+        key=rest,
+        argument=f"{paid} {price}",
+    )
 
 
 MAKERS: dict[str, Maker] = {

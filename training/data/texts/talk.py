@@ -13,8 +13,26 @@ from training.data.texts.grammar import expand
 from training.data.texts.intents import INTENTS, Intent
 from training.items import Item
 
-_BEFORE = ("hey", "hi", "hello", "okay", "so", "well", "um", "oh", "alright", "uh", "Forethought", "hey Forethought", "right", "listen", "excuse me")
-_NEVER_BEFORE = frozenset({"greeting", "morning", "goodbye", "thanks", "filler", "yes", "no", "laugh", "microphone", "name_call"})
+_BEFORE = (
+    "hey",
+    "hi",
+    "hello",
+    "okay",
+    "so",
+    "well",
+    "um",
+    "oh",
+    "alright",
+    "uh",
+    "Forethought",
+    "hey Forethought",
+    "right",
+    "listen",
+    "excuse me",
+)
+_NEVER_BEFORE = frozenset(
+    {"greeting", "morning", "goodbye", "thanks", "filler", "yes", "no", "laugh", "microphone", "name_call"}
+)
 
 
 def _maker(name: str, intent: Intent) -> Maker:

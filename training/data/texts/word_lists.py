@@ -86,7 +86,20 @@ MIXES: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 SPELLED = (
     "apple", "table", "house", "water", "garden", "window", "evening", "morning", "yellow", "summer", "winter", "friend", "music",
     "school", "paper", "river", "mountain", "flower", "kitchen", "doctor", "pencil", "orange", "planet", "silver", "rabbit", "tiger",

@@ -19,7 +19,24 @@ ACCENTS = (
     "gmw/en-US", "gmw/en", "gmw/en-GB-scotland", "gmw/en-GB-x-gbclan", "gmw/en-GB-x-gbcwmd", "gmw/en-GB-x-rp", "gmw/en-029",
     "gmw/en-US-nyc",
 )  # fmt: skip
-MEN = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "Alex", "Andy", "Denis", "Gene", "Lee", "Michael", "Mike", "Tweaky")
+MEN = (
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "m5",
+    "m6",
+    "m7",
+    "m8",
+    "Alex",
+    "Andy",
+    "Denis",
+    "Gene",
+    "Lee",
+    "Michael",
+    "Mike",
+    "Tweaky",
+)
 WOMEN = ("f1", "f2", "f3", "f4", "f5", "Alicia", "Andrea", "Annie", "Linda", "steph3")
 
 _SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS
@@ -58,7 +75,9 @@ class _Library:
         path = str(share.parent).encode() if share else None
         self.rate_hz = int(self.lib.espeak_Initialize(_SYNCHRONOUS, 0, path, 0))
         if self.rate_hz <= 0:
-            raise speech_tools.SpeechToolMissing("libespeak-ng found no espeak-ng-data: install it, or carry it in share/")
+            raise speech_tools.SpeechToolMissing(
+                "libespeak-ng found no espeak-ng-data: install it, or carry it in share/"
+            )
         self.pieces: list[np.ndarray] = []
         self.starts_ms: list[int] = []
         self._callback = _CALLBACK(self._take)
