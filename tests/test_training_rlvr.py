@@ -16,8 +16,9 @@ from tests.training_small_talker import decode, pitch_example, small_format, sma
 from training.grounding import NONE
 from training.items import Example
 from training.optimizer import Optimizer, Rates
+from training.questions import Questions
 from training.rewards import Judge, Mark, Written
-from training.rlvr import Ppo, Questions, Rlvr, advantages, clipped, fill, run
+from training.rlvr import Ppo, Rlvr, advantages, clipped, fill, run
 from training.rollouts import Prompt, Rollout, Sampler, prompt_of
 from training.run_folder import RunFolder
 from training.speech_model import SpeechModel

@@ -45,6 +45,12 @@ _UNITS = {
     "sound/tone_order": "hertz",
     "sound/tone_length": "seconds",
 }
+_LABELS = {
+    "voice/pitch": "pitch_hz",
+    "voice/sex": "pitch_hz",
+    "voice/rate": "words_per_s",
+    "voice/level": "level_dbfs",
+}
 # An answer names one of these; who names two has not answered.
 CHOICES: dict[str, tuple[str, ...]] = {
     "voice/pitch": ("high", "low"),
@@ -98,8 +104,9 @@ def cited(kind: str, thought: str) -> tuple[float, ...]:
 
 
 def measured(example: Example) -> tuple[float, ...]:
-    """What the cues are: the thought that was written from the measurement of this clip gives them, rounded."""
-    return cited(example.item.kind, example.item.thought)
+    """What the cues are: the label, or where that only names the class, the thought that was written of the signal."""
+    label = example.labels.get(_LABELS.get(example.item.kind, ""))
+    return (float(label),) if label else cited(example.item.kind, example.item.thought)
 
 
 def _measured(example: Example, thought: str, answer: str) -> Grounding:

@@ -30,16 +30,17 @@ from training.feed import Feed, Source
 from training.format import Format, Sequence
 from training.optimizer import Optimizer, Rates
 from training.probe import Probe, shares
+from training.questions import Questions, asked
 from training.recipe import Recipe
-from training.rewards import Decode, Judge, Weights, can_be_verified
-from training.rollouts import Prompt, Rollout, Sampler, batch_of, continued, groups, half_precision, listen, prompt_of
+from training.rewards import Decode, Judge, Weights
+from training.rollouts import Prompt, Rollout, Sampler, batch_of, continued, groups, half_precision, listen
 from training.run_folder import RunFolder
 from training.session import base_directory, open_session
 from training.sitting import Sitting
-from training.sources import rendered
 from training.speech_model import SpeechModel
 
-LONGEST_SECONDS = 14.0  # a question; longer clips are for listening to
+# What is asked: everything whose answer can be verified.
+KINDS = {"skill": 6, "fact": 2, "talk": 1, "sound": 3, "voice": 4, "text": 5}
 
 
 # A tenth of what supervised training takes and less: the steps are many and each says little.
@@ -209,28 +210,6 @@ class Pool:
     passes: Counter[int] = field(default_factory=Counter)
 
 
-class Questions:
-    """Prompts of the source's verifiable examples."""
-
-    def __init__(self, form: Format, draw: Source, *, noted: float, seed: int) -> None:
-        self._form = form
-        self._draw = draw
-        self._noted = noted
-        self._random = random.Random(seed)  # noqa: S311 - dice, no secret
-
-    def next(self, count: int) -> list[Prompt]:
-        """So many, as far as half of what the source gives can be verified."""
-        found: list[Prompt] = []
-        for _ in range(20):
-            for example in self._draw(2 * (count - len(found)) + 8):
-                if can_be_verified(example) and (example.clip is None or example.clip.seconds <= LONGEST_SECONDS):
-                    is_noted = self._random.random() < self._noted
-                    found.append(prompt_of(self._form, example, is_noted=is_noted))
-            if len(found) >= count:
-                break
-        return found[:count]
-
-
 def fill(
     model: SpeechModel, questions: Questions, sampler: Sampler, judge: Judge, settings: Rlvr, seconds: float
 ) -> Pool:
@@ -297,7 +276,7 @@ def _state(state: dict[str, Any], sitting: Sitting, step: int, *, done: bool) ->
 def stage(recipe: Recipe) -> bool:
     """`python -m training rlvr`."""
     settings = recipe.read("rlvr", Rlvr)
-    session = open_session(recipe, "rlvr", rendered(recipe.table("data")))
+    session = open_session(recipe, "rlvr", asked(recipe, KINDS))
     folder = session.folder("rlvr")
     if folder.is_done:
         return True
