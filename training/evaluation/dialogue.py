@@ -1,0 +1,212 @@
+"""One conversation with the model as steps: each says which lane it wants computed, and goes on with the token chosen.
+
+It knows the format, an encoder stream and lanes of a decoder. What runs the steps, and beside which others, it does not
+know; see `training.evaluation.served`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.decoder import Decoder
+from realtime.decoder.sequence import Sequence as Lane
+from streaming_encoder import AudioModel, EncoderStream
+from training.evaluation.trial import Manner, Noted, Reply, Trial
+from training.format import Format, Sequence
+from training.items import SAMPLE_RATE_HZ, Example
+
+EMBEDDING_MS = 80
+LONGEST_THOUGHT, LONGEST_ANSWER = 128, 96
+# About 3 words a second and 4 tokens a word at worst; anything far beyond is a loop.
+HEARD_TOKENS_PER_S, HEARD_TOKENS_LEAST = 14, 24
+# As the engine bounds a pass of notes (realtime/mind/notes.py).
+NOTE_TOKENS_PER_EMBEDDING, NOTE_TOKENS_LEAST = 2, 16
+_CLAUSE_ENDS = frozenset(".,;:!?")
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a conversation waits for: `lane` computed to its end and, if asked, the token chosen there."""
+
+    lane: Lane
+    token: bool = True
+
+
+Steps: TypeAlias = Generator[Want, int, Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A turn that is over: the tokens of its notes, the notes, and its length."""
+
+    notes: list[int]
+    noted: tuple[Noted, ...]
+    seconds: float
+
+
+class Dialogue:
+    """Has conversations with one model, as often as it is asked; nothing of one is left for the next."""
+
+    def __init__(self, audio: AudioModel, decoder: Decoder, form: Format) -> None:
+        self._audio = audio
+        self._decoder = decoder
+        self._form = form
+        self._special = decoder.tokenizer.special
+        self._open_user = _tokens(lambda s: form.open_spoken(s, 0))
+        self._close_user = _tokens(lambda s: form.spoken(s, 0))[len(self._open_user) :]
+        self._listen = _tokens(lambda s: form.listen(s, (), ()))[:-1]  # the WAIT behind it is the model's to write
+        self._newline = _tokens(lambda s: form.hear_out(s, ()))
+        self._pieces = decoder.tokenizer.token_bytes
+        self._stops = {self._special.im_end, self._special.think, self._special.think_end}
+
+    def most_symbols(self, trial: Trial) -> int:
+        """An upper bound of the positions that a trial's lanes hold."""
+        turns = [trial.example] if trial.before is None else [trial.before, trial.example]
+        seconds = sum(turn.clip.seconds for turn in turns if turn.clip is not None)
+        heard = int(seconds * (1000 / EMBEDDING_MS + 2 * HEARD_TOKENS_PER_S))
+        return heard + 2 * HEARD_TOKENS_LEAST + len(turns) * (LONGEST_THOUGHT + LONGEST_ANSWER + 64) + 64
+
+    def steps(self, trial: Trial, manner: Manner) -> Steps:
+        """The conversation of `trial`; what it returns is the reply to its last turn."""
+        decoder = self._decoder
+        trunk = decoder.new(self._form.begin().tokens)
+        try:
+            if trial.before is not None:
+                heard = yield from self._listen_to(trunk, trial.before, manner)
+                length = len(trunk)
+                earlier = yield from self._answer(trunk, heard, manner)
+                decoder.truncate(trunk, length)  # of a turn that is over its sound and the bare answer stay
+                decoder.extend(trunk, _tokens(lambda s: self._form.answered(s, earlier.answer)))
+            heard = yield from self._listen_to(trunk, trial.example, manner)
+            reply = yield from self._answer(trunk, heard, manner)
+        finally:
+            decoder.frames.drop(trunk.symbols)
+            decoder.drop(trunk)
+        return reply
+
+    # --- the user's turn ----------------------------------------------------------------------------
+
+    def _listen_to(self, trunk: Lane, example: Example, manner: Manner) -> Generator[Want, int, _Heard | None]:
+        """Lay a whole turn on the trunk, noting while it lasts. None for a turn in text."""
+        decoder = self._decoder
+        if example.clip is None:
+            decoder.extend(trunk, _tokens(lambda s: self._form.typed(s, example.item.spoken)))
+            return None
+        decoder.extend(trunk, self._open_user)
+        stream = EncoderStream(self._audio, manner.chunk_frames, manner.right_context_ms)
+        notes: list[int] = []
+        noted: list[Noted] = []
+        fresh = 0
+        for piece in _pieces(example.clip.samples, stream.chunk_samples):
+            frames = stream.push(piece)
+            decoder.extend(trunk, decoder.frames.put(frames))
+            fresh += len(frames)
+            if manner.listens and fresh * EMBEDDING_MS >= manner.note_interval_ms:
+                yield Want(trunk, token=False)
+                written = yield from self._note(trunk, notes, fresh)
+                at_ms = stream.samples * 1000 // SAMPLE_RATE_HZ
+                notes += written
+                noted += [Noted(word, at_ms) for word in self._text(written).split()]
+                fresh = 0
+        decoder.extend(trunk, decoder.frames.put(stream.tail()))
+        decoder.extend(trunk, self._close_user)
+        return _Heard(notes, tuple(noted), example.clip.seconds)
+
+    def _note(self, trunk: Lane, notes: list[int], fresh: int) -> Generator[Want, int, list[int]]:
+        """One pass of notes: the tokens to keep. A pass that leaves the format is dropped whole, as in the engine."""
+        lane = self._decoder.fork(trunk)
+        self._decoder.extend(lane, [*self._listen, *notes])
+        budget = max(NOTE_TOKENS_LEAST, fresh * NOTE_TOKENS_PER_EMBEDDING)
+        try:
+            written, stop = yield from self._write(lane, {self._special.wait, *self._stops}, budget)
+        finally:
+            self._decoder.drop(lane)
+        return written if stop == self._special.wait else []
+
+    # --- the assistant's ----------------------------------------------------------------------------
+
+    def _answer(self, lane: Lane, turn: _Heard | None, manner: Manner) -> Steps:
+        """Write the thought and the answer behind the user's turn, on `lane` itself."""
+        decoder, special = self._decoder, self._special
+        heard: list[int] = []
+        is_whole = True
+        if turn is None:
+            decoder.extend(lane, _tokens(self._form.open_typed_answer))
+        else:
+            decoder.extend(lane, [*_tokens(self._form.open_answer), *turn.notes])
+            limit = HEARD_TOKENS_LEAST + int(turn.seconds * HEARD_TOKENS_PER_S)
+            heard, stop = yield from self._write(lane, self._stops, limit, line=True)
+            is_whole = stop == self._newline[-1]
+            if not is_whole:
+                decoder.extend(lane, self._newline)
+        thought, stop = [], special.think_end
+        if manner.think_tokens == 0:
+            decoder.extend(lane, [special.think_end, *self._newline])
+        else:
+            limit = LONGEST_THOUGHT if manner.think_tokens is None else manner.think_tokens
+            thought, stop = yield from self._write(lane, self._stops, limit)
+            if stop is None:  # closed as the engine closes it
+                at_line_start = not thought or b"\n" in self._pieces(thought[-1])
+                decoder.extend(
+                    lane, [*([] if at_line_start else self._newline), special.think_end, *self._newline]
+                )
+        is_whole &= stop == special.think_end or (stop is None and manner.think_tokens is not None)
+        answer, stop = yield from self._write(lane, {*self._stops, special.wait}, LONGEST_ANSWER)
+        notes = [] if turn is None else turn.notes
+        said = self._text(answer).strip()
+        before = len(heard) + 1 + len(thought) + 1
+        return Reply(
+            heard=self._text([*notes, *heard]).strip(),
+            noted=() if turn is None else turn.noted,
+            thought=self._text(thought).strip(),
+            answer=said,
+            is_whole=is_whole and stop == special.im_end and bool(said),
+            tokens_before=before,
+            tokens_to_clause=before + self._clause(answer),
+        )
+
+    def _clause(self, answer: list[int]) -> int:
+        """Tokens until the first clause of the answer is whole; all of them where none ends."""
+        for count, token in enumerate(answer, 1):
+            if self._pieces(token)[-1:].decode("utf-8", "replace") in _CLAUSE_ENDS:
+                return count
+        return len(answer)
+
+    # --- writing ------------------------------------------------------------------------------------
+
+    def _write(
+        self, lane: Lane, stops: Collection[int], limit: int, *, line: bool = False
+    ) -> Generator[Want, int, tuple[list[int], int | None]]:
+        """Go on with `lane` greedily: (tokens written, the token that ended it or None at the limit).
+
+        Ends at one of `stops`, or with `line` at the end of the line; the ending token is laid on the lane too.
+        """
+        written: list[int] = []
+        while True:
+            token = yield Want(lane)
+            is_end = token in stops or (line and b"\n" in self._pieces(token))
+            if not is_end and len(written) >= limit:
+                return written, None
+            self._decoder.extend(lane, [token])
+            if is_end:
+                return written, token
+            written.append(token)
+
+    def _text(self, tokens: list[int]) -> str:
+        return self._decoder.tokenizer.decode(tokens)
+
+
+def _tokens(lay: Callable[[Sequence], None]) -> list[int]:
+    """What a method of `Format` lays on a sequence."""
+    sequence = Sequence()
+    lay(sequence)
+    return sequence.tokens
+
+
+def _pieces(samples: npt.NDArray[np.int16], size: int) -> list[npt.NDArray[np.int16]]:
+    return [samples[start : start + size] for start in range(0, len(samples), size)]

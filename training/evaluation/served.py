@@ -1,0 +1,94 @@
+"""A checkpoint directory run as it is served: audio in chunks, notes while it comes, then the thought and the answer.
+
+Of the product only `streaming_encoder` and `realtime.decoder` are in it, in the format that training teaches. The engine
+adds when to do what (turn-taking, rehearsals, priorities), which is measured in benchmarks/ and changes no token; a test
+holds the words equal to the engine's. Many conversations share each pass of the decoder, so that an evaluation of
+hundreds of turns takes minutes; no row depends on the others of its pass.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from realtime.decoder import Decoder, Row
+from streaming_encoder import ChunkPlan, load_audio_model
+from training.checkpoint import load_format
+from training.evaluation.dialogue import Dialogue, Steps, Want
+from training.evaluation.trial import Manner, Reply, Trial
+
+CONVERSATIONS_AT_ONCE = 12
+# Positions of a pass: enough to be worth it, few enough that a prefill does not hold the others up.
+PASS_ROWS = 192
+
+
+class ServedModel:
+    """A loaded checkpoint directory. One thread uses it; `threads` is of torch, for the whole process."""
+
+    def __init__(
+        self, directory: Path, *, threads: int = 2, kv_tokens: int = 10_240, exact: bool = False, device: str = "cpu"
+    ) -> None:
+        self.directory = directory
+        self.audio = load_audio_model(directory, device)
+        self.decoder = Decoder.load(directory, kv_tokens=kv_tokens, threads=threads, exact=exact, device=device)
+        self.parameters = self.decoder.parameters + sum(weight.numel() for weight in self.audio.parameters())
+        self._kv_tokens = kv_tokens
+        self._dialogue = Dialogue(self.audio, self.decoder, load_format(directory))
+
+    def plan(self, manner: Manner) -> ChunkPlan:
+        """Chunk and right context of `manner` with this checkpoint. Raises EncoderSettingError."""
+        return ChunkPlan.for_config(self.audio.config, manner.chunk_frames, manner.right_context_ms)
+
+    def converse(
+        self, trials: Iterable[Trial], manner: Manner, *, at_once: int = CONVERSATIONS_AT_ONCE
+    ) -> Iterator[Reply]:
+        """The reply to each trial, in order; up to `at_once` of them are under way together."""
+        waiting = deque(enumerate(trials))
+        active: dict[int, tuple[Steps, Want]] = {}
+        reserved: dict[int, int] = {}
+        done: dict[int, Reply] = {}
+        given = 0
+        try:
+            while waiting or active:
+                while waiting and len(active) < at_once:
+                    index, trial = waiting[0]
+                    need = self._dialogue.most_symbols(trial)
+                    if active and sum(reserved.values()) + need > self._kv_tokens:
+                        break
+                    waiting.popleft()
+                    reserved[index] = need
+                    steps = self._dialogue.steps(trial, manner)
+                    active[index] = steps, next(steps)
+                for index, token in self._run(active):
+                    steps, _ = active[index]
+                    try:
+                        active[index] = steps, steps.send(token)
+                    except StopIteration as end:
+                        done[index] = end.value
+                        del active[index], reserved[index]
+                while given in done:
+                    yield done.pop(given)
+                    given += 1
+        finally:
+            for steps, _ in active.values():
+                steps.close()
+
+    def _run(self, active: dict[int, tuple[Steps, Want]]) -> list[tuple[int, int]]:
+        """One pass over what is wanted; (index, token) of those whose want is met, -1 where no token was wanted."""
+        left = PASS_ROWS
+        chosen: list[tuple[int, Want]] = []
+        rows: list[Row] = []
+        for index, (_, want) in sorted(active.items(), key=lambda entry: entry[1][1].lane.pending):
+            count = min(left, want.lane.pending)
+            if left == 0:
+                break
+            if count:
+                chosen.append((index, want))
+                rows.append(Row(want.lane, count, want_logits=want.token and count == want.lane.pending))
+            left -= count
+        met: list[tuple[int, int]] = []
+        for (index, want), logits in zip(chosen, self.decoder.step(rows), strict=True):
+            if want.lane.pending == 0:
+                met.append((index, -1 if logits is None else int(logits[-1].argmax())))
+        return met
