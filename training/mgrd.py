@@ -97,7 +97,7 @@ def harvest(questions: Questions, sampler: Sampler, judge: Judge, settings: Mgrd
     kept: list[Chain] = []
     at_once = max(1, settings.rows // settings.samples)
     while len(asked_) < settings.questions * settings.samples:
-        prompts = questions.next(at_once)
+        prompts = questions.next(min(at_once, settings.questions - len(asked_) // settings.samples))
         for prompt, rollouts in zip(prompts, sampler.sample(prompts, settings.samples), strict=True):
             found = [judge.mark(prompt, rollout) for rollout in rollouts]
             kept += keep(prompt, rollouts, found, settings.keeps_each)
@@ -216,8 +216,8 @@ def run(model: SpeechModel, form: Format, decode: Decode, draw: Source, settings
         told.append({"number": 0, **probe.ask(model)})
         folder.figures(told[0])
     first = number = len(told)
-    while number <= settings.rounds and not sitting.is_done:
-        share_s = (settings.budget_s - sitting.spent_s) / (settings.rounds - number + 1)
+    while number <= settings.rounds and (number == first or not sitting.is_done):
+        share_s = max(0.0, settings.budget_s - sitting.spent_s) / (settings.rounds - number + 1)
         if number > first and sitting.here_s + share_s > settings.sitting_s:
             return False
         row = rounds.round(number, share_s, lambda: sitting.progress)

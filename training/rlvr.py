@@ -217,7 +217,8 @@ def fill(
     pool, until = Pool(), time.monotonic() + seconds
     least, most = settings.band
     while len(pool.prompts) < settings.questions:
-        prompts = questions.next(max(1, settings.rows // settings.tries))
+        wanted = 4 * (settings.questions - len(pool.prompts))  # about one in four is within the band
+        prompts = questions.next(min(wanted, max(1, settings.rows // settings.tries)))
         if not prompts:
             break
         listen(model, prompts)
