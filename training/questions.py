@@ -58,7 +58,14 @@ def is_perceived(example: Example) -> bool:
     return example.item.group in PERCEIVED and example.clip is not None and can_be_verified(example)
 
 
-def asked(recipe: Recipe, kinds: Mapping[str, float]) -> Callable[[int], Source]:
-    """The recipe's mixture with these weights of kinds, without its recordings of people: they have no answers."""
+def asked(
+    recipe: Recipe, kinds: Mapping[str, float], inner: Mapping[str, Mapping[str, float]] | None = None
+) -> Callable[[int], Source]:
+    """The recipe's mixture with these weights of kinds, without its recordings of people: they have no answers.
+
+    inner: weights inside a kind, in place of the recipe's.
+    """
     mixture = {name: value for name, value in recipe.table("mixture").items() if not name.startswith("people")}
+    if inner is not None:
+        mixture["inner"] = {**mixture.get("inner", {}), **inner}
     return rendered({**mixture, "kinds": dict(kinds)}, recipe.path.parent)

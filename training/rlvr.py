@@ -157,7 +157,7 @@ class Ppo:
             loss, share = self._gradients(part, before)
             losses.append(loss)
             held.append(share)
-            norms.append(self._optimizer.step(progress))
+            norms.append(float(self._optimizer.step(progress)))
         n = len(parts)
         return {"loss": sum(losses) / n, "norm": sum(norms) / n, "clipped": sum(held) / n}
 

@@ -50,7 +50,7 @@ class Prompt:
         return [self.example.clip.samples] if self.example.clip else []
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rollout:
     """One sample. log_probabilities: float32 [tokens] under the sampling policy. is_whole: it came to its own end."""
 
