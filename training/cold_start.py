@@ -1,36 +1,29 @@
 """Cold start: supervised training on what it hears, thinks and answers (Step-Audio-R1 report, section 3).
 
-The stage's loop and its settings. It draws examples from a `Feed`, makes lessons of them and steps the optimizer for
-as long as its budget of seconds lasts; interrupted, it goes on where it was saved.
+The stage's loop and its settings. It steps the optimizer over batches of lessons for as long as its budget of seconds
+lasts; interrupted, it goes on where it was saved.
 """
 
 from __future__ import annotations
 
-import random
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 
 import torch
 
-from training.feed import Feed, Source
+from training.batches import Batches, Made, Supply
+from training.feed import Source
 from training.format import Format
-from training.lessons import Lesson, Mix, Teacher
 from training.optimizer import Optimizer, Rates
-from training.prefetch import ahead
 from training.recipe import Recipe
 from training.run_folder import RunFolder
 from training.session import open_session
 from training.sources import rendered
-from training.speech_model import Batch, SpeechModel, collate
+from training.speech_model import SpeechModel
 
-LONGEST_SECONDS = 26.0
-# Lessons of so many steps are sorted by length together, so that a step pads little.
-STEPS_SORTED = 8
-BATCHES_AHEAD = 3
+STEPS_PER_ROW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +31,47 @@ class ColdStart:
     """Settings of the stage.
 
     budget_s: seconds of training, over all its sittings; sitting_s: of this one, then it saves and says so.
-    step_tokens: padded positions of one step. begins_with: examples in the pool before the first step.
     adapter_first: share of the budget in which only the adapter learns, so that noise does not reach the decoder.
+    compiles: let torch compile the decoder's layers: half a minute, then twice as fast on a GPU.
     """
 
     budget_s: float = 900.0
     sitting_s: float = 1e9
-    step_tokens: int = 32_768
-    workers: int = 14
-    keeps: int = 60_000
-    begins_with: int = 3_000
     adapter_first: float = 0.03
     save_every_s: float = 150.0
-    seed: int = 0
+    compiles: bool = False
+    supply: Supply = field(default_factory=Supply)
     rates: Rates = field(default_factory=Rates)
-    mix: Mix = field(default_factory=Mix)
 
 
-def run(model: SpeechModel, form: Format, make: Callable[[int], Source], settings: ColdStart, out: Path) -> bool:
-    """Train until the budget or the sitting is spent. Returns whether the stage is done; `out` holds all of it."""
+def run(
+    model: SpeechModel,
+    form: Format,
+    make: Callable[[int], Source],
+    settings: ColdStart,
+    out: Path,
+    watch: Callable[[SpeechModel], None] | None = None,
+) -> bool:
+    """Train until the budget or the sitting is spent. Returns whether the stage is done; `out` holds all of it.
+
+    watch: shown the model each time it is saved; its seconds count.
+    """
     folder = RunFolder(out)
     optimizer = Optimizer(model, settings.rates)
     state = folder.restore(model, optimizer)
     if state.get("done"):
         return True
     spent, step = float(state.get("spent_s", 0.0)), int(state.get("step", 0))
+    supply = replace(settings.supply, seed=settings.supply.seed + step, chunk_frames=model.plan.chunk_frames)
     model.train()
-    with Feed(make, workers=settings.workers, seed=settings.seed + 7 * step, keeps=settings.keeps) as feed:
-        feed.wait_for(settings.begins_with)
+    if settings.compiles:
+        model.decoder.compile_layers()
+    with Batches(form, make, supply) as supplied:
         began = saved = time.monotonic()
         meter = _Meter()
-        batches = _batches(feed, form, settings, model.plan.chunk_frames, seed=settings.seed + step)
-        for batch, kinds in ahead(batches, BATCHES_AHEAD):
+        for made in supplied:
+            if not meter.steps and not step:  # the wait for the first batch is no training
+                began = saved = time.monotonic()
             now = time.monotonic()
             total = spent + now - began
             progress = total / settings.budget_s
@@ -78,104 +80,64 @@ def run(model: SpeechModel, form: Format, make: Callable[[int], Source], setting
                 folder.save(model, None if progress >= 1 else optimizer,
                             {"spent_s": total, "step": step, "done": progress >= 1})  # fmt: skip
                 saved = now
+                if watch is not None:
+                    watch(model)
             if is_over:
                 break
             model.decoder.requires_grad_(progress >= settings.adapter_first)
             model.decoder.embed.requires_grad_(False)
-            _step(model, optimizer, batch, kinds, progress, meter)
+            _step(model, optimizer, made, progress, meter)
             step += 1
-            if step % 20 == 0:
-                folder.figures(meter.row(step, total, feed))
-    return bool(folder.is_done)
+            if step % STEPS_PER_ROW == 0:
+                folder.figures(meter.row(step, total, made))
+                meter = _Meter()
+    return folder.is_done
 
 
-def _step(
-    model: SpeechModel, optimizer: Optimizer, batch: Batch, kinds: list[str], progress: float, meter: _Meter
-) -> None:
+def _step(model: SpeechModel, optimizer: Optimizer, made: Made, progress: float, meter: _Meter) -> None:
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda"):
-        loss, figures = model.loss(batch)
+        loss, accuracy = model.loss(made.batch)
     loss.backward()  # type: ignore[no-untyped-call]
-    norm = optimizer.step(progress)
-    meter.add(loss.detach(), norm, figures, batch, kinds)
+    meter.add(loss.detach(), accuracy, optimizer.step(progress), made)
 
 
 class _Meter:
-    """Means over the steps since the last row."""
+    """Means over some steps. What the GPU has not computed yet is not waited for until a row is asked for."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, float] = defaultdict(float)
-        self._losses: list[torch.Tensor] = []
+        self._figures: list[torch.Tensor] = []
+        self._positions = self._lessons = 0
         self._began = time.monotonic()
 
-    def add(self, loss: torch.Tensor, norm: float, figures: dict[str, float], batch: Batch, kinds: list[str]) -> None:
-        self._losses.append(loss)
-        self._sums["accuracy"] += figures["accuracy"]
-        self._sums["norm"] += norm
-        self._sums["positions"] += float(batch.lengths.sum())
-        self._sums["lessons"] += len(kinds)
+    @property
+    def steps(self) -> int:
+        return len(self._figures)
 
-    def row(self, step: int, spent_s: float, feed: Feed) -> dict[str, float | str]:
-        n, seconds = len(self._losses), time.monotonic() - self._began
-        row: dict[str, float | str] = {
+    def add(self, loss: torch.Tensor, accuracy: torch.Tensor, norm: torch.Tensor, made: Made) -> None:
+        self._figures.append(torch.stack([loss, accuracy, norm]))
+        self._positions += int(made.batch.lengths.sum())
+        self._lessons += len(made.kinds)
+
+    def row(self, step: int, spent_s: float, made: Made) -> dict[str, float | str]:
+        loss, accuracy, norm = torch.stack(self._figures).mean(0).tolist()
+        seconds = time.monotonic() - self._began
+        return {
             "step": step,
             "spent_s": spent_s,
-            "loss": float(torch.stack(self._losses).mean()),
-            "accuracy": self._sums["accuracy"] / n,
-            "norm": self._sums["norm"] / n,
-            "positions_per_s": self._sums["positions"] / seconds,
-            "lessons_per_s": self._sums["lessons"] / seconds,
-            "made": feed.made,
-            "made_hours": feed.made_seconds / 3600,
+            "loss": loss,
+            "accuracy": accuracy,
+            "norm": norm,
+            "positions_per_s": self._positions / seconds,
+            "lessons_per_s": self._lessons / seconds,
+            "made": made.examples,
+            "made_hours": made.hours,
         }
-        self.__init__()  # type: ignore[misc]
-        return row
-
-
-def _batches(
-    feed: Feed, form: Format, settings: ColdStart, chunk_frames: int, seed: int
-) -> Iterator[tuple[Batch, list[str]]]:
-    """Endless batches of about `step_tokens` padded positions, lessons of a like length together."""
-    dice = random.Random(seed)  # noqa: S311 - dice, no secret
-    teacher = Teacher(form, settings.mix, seed, chunk_frames)
-    while True:
-        lessons = _lessons(feed, teacher, settings.step_tokens * STEPS_SORTED)
-        lessons.sort(key=lambda lesson: len(lesson.sequence))
-        groups = list(_groups(lessons, settings.step_tokens))
-        dice.shuffle(groups)
-        for group in groups:
-            clips = [clip for lesson in group for clip in lesson.clips]
-            batch = collate([lesson.sequence for lesson in group], clips, embedding_samples=1280)
-            yield batch, [lesson.kind for lesson in group]
-
-
-def _lessons(feed: Feed, teacher: Teacher, positions: int) -> list[Lesson]:
-    lessons: list[Lesson] = []
-    total = 0
-    while total < positions:
-        drawn = [e for e in feed.draw(257) if e.clip is None or e.clip.seconds <= LONGEST_SECONDS]
-        for before, example in pairwise(drawn):
-            lesson = teacher.lesson(example, before)
-            lessons.append(lesson)
-            total += len(lesson.sequence)
-    return lessons
-
-
-def _groups(lessons: list[Lesson], step_tokens: int) -> Iterator[list[Lesson]]:
-    """Neighbours in length whose padded size fits a step."""
-    group: list[Lesson] = []
-    for lesson in lessons:  # sorted, so the last is the longest
-        if group and (len(group) + 1) * len(lesson.sequence) > step_tokens:
-            yield group
-            group = []
-        group.append(lesson)
-    if group:
-        yield group
 
 
 def stage(recipe: Recipe) -> bool:
     """`python -m training cold-start`."""
     settings = recipe.read("cold_start", ColdStart)
-    session = open_session(recipe, "cold-start", rendered(recipe.table("data")))
-    folder = session.folder("cold-start")
+    source = rendered(recipe.table("mixture"), recipe.path.parent)
+    session = open_session(recipe, "cold-start", source)
     sitting = replace(settings, sitting_s=min(settings.sitting_s, recipe.run.sitting_s))
-    return run(session.model, session.form, session.source, sitting, folder.path)
+    return run(session.model, session.form, source, sitting, session.folder("cold-start").path)

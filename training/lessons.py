@@ -24,7 +24,11 @@ EMBEDDING_SAMPLES = 1280
 # A word may be noted once it ended this long before the end of what is heard. The encoder has then heard as much again
 # of its right context, and the times of words are estimates.
 NOTE_LAG_MS = 160
-JUST_SAID = "talk/just_said"  # "what did I just say?": its answer is the turn before
+# What is asked of the turn before: by kind, the thought and the answer made of it.
+ASKS_BACK = {
+    "talk/what_did_i_say": ("The user asks what was said before.", "You said: {heard}."),
+    "talk/again": ("I will say my last answer again.", "{answer}"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,7 @@ class Teacher:
         clips: list[npt.NDArray[np.int16]] = []
         if before is not None and self._may_precede(before, example):
             clips += self._earlier(sequence, before)
-            if item.kind == JUST_SAID:
-                item = _said_before(item, before.item)
+            item = _asked_back(item, before.item)
         if example.clip is None:
             form.typed(sequence, item.spoken)
             form.open_typed_answer(sequence)
@@ -95,9 +98,9 @@ class Teacher:
         return "whole"
 
     def _may_precede(self, before: Example, example: Example) -> bool:
-        if not before.item.answer or before.item.kind == JUST_SAID or before.clip is None:
+        if not before.item.answer or before.item.kind in ASKS_BACK or before.clip is None:
             return False
-        wanted = 0.8 if example.item.kind == JUST_SAID else self._mix.second_turn
+        wanted = 0.8 if example.item.kind in ASKS_BACK else self._mix.second_turn
         seconds = before.clip.seconds + (example.clip.seconds if example.clip else 0)
         return seconds < 14 and self._random.random() < wanted
 
@@ -186,9 +189,13 @@ def _blurred(word: str, dice: random.Random) -> str:
     return (word[:at] + dice.choice("aeioustnr") + word[at + 1 :]) if len(word) > 1 else word + dice.choice("nst")
 
 
-def _said_before(item: Item, before: Item) -> Item:
-    """ "What did I just say?", with its answer."""
-    return Item(item.kind, item.spoken, item.heard, "", f"You said: {before.heard}.", before.heard)
+def _asked_back(item: Item, before: Item) -> Item:
+    """The item with its answer, where it asks for the turn before; any other as it is."""
+    if item.kind not in ASKS_BACK:
+        return item
+    thought, answer = ASKS_BACK[item.kind]
+    answer = answer.format(heard=before.heard, answer=before.answer)
+    return Item(item.kind, item.spoken, item.heard, thought, answer, before.heard, item.is_text)
 
 
 def _embeddings(samples: int) -> int:

@@ -138,6 +138,11 @@ class Decoder(nn.Module):
         normed: Tensor = self.norm(x)
         return normed
 
+    def compile_layers(self) -> None:
+        """Let torch compile a layer, once for all of them and for any batch and length."""
+        for layer in self.layers:
+            layer.compile(dynamic=True)
+
     def logits(self, hidden: Tensor) -> Tensor:
         """[..., width] -> [..., vocab]."""
         return functional.linear(hidden, self.embed.weight)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from training.feed import Source
@@ -11,16 +12,18 @@ from training.feed import Source
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Makes a generator over the [data] section of a recipe; called in a worker with its seed."""
+    """Makes a generator over a recipe's [mixture]; called in a worker with its seed. root: what its paths start from."""
 
     table: dict[str, Any]
+    root: Path
 
     def __call__(self, seed: int) -> Source:
-        from training.data.generator import from_table  # noqa: PLC0415 - voices load in the worker that speaks them
+        from training.data.generator import Generator  # noqa: PLC0415 - voices load in the worker that speaks them
+        from training.data.mixture import from_toml  # noqa: PLC0415
 
-        generator = from_table(self.table, seed)
-        return generator.batch
+        return Generator(seed, from_toml(self.table, self.root)).batch
 
 
-def rendered(table: dict[str, Any]) -> Callable[[int], Source]:
-    return Rendered(table)
+def rendered(table: dict[str, Any], root: Path) -> Callable[[int], Source]:
+    """`table`: the [mixture] of a recipe, `root`: the folder of the file."""
+    return Rendered(table, root)

@@ -25,7 +25,8 @@ class Batch:
     """Sequences side by side, padded on the right. tokens, is_taught: [batch, time]; clips in the order of their spans.
 
     audio_rows: where in the flattened [batch * time] the embeddings go; audio_from: which of the flattened
-    [clips * embeddings] they are.
+    [clips * embeddings] they are. taught_rows: the flattened positions that are to be written. Indices and not masks,
+    since how many a mask leaves is a question to the GPU, which the next step would wait for.
     """
 
     tokens: Tensor
@@ -35,6 +36,7 @@ class Batch:
     pcm_lengths: list[int]
     audio_rows: Tensor
     audio_from: Tensor
+    taught_rows: Tensor
     weights: Tensor
 
 
@@ -78,6 +80,7 @@ def collate(
         pcm_lengths=[len(samples) for samples in clips],
         audio_rows=torch.cat(rows) if rows else none,
         audio_from=torch.cat(sources) if sources else none,
+        taught_rows=is_taught.flatten().nonzero()[:, 0],
         weights=torch.ones(len(sequences)) if weights is None else torch.tensor(weights),
     )
 
@@ -119,19 +122,19 @@ class SpeechModel(nn.Module):
             return x
         heard = heard or self.hear(batch.pcm, batch.pcm_lengths)
         sound = self.audio.adapter(heard.frames, heard.prosody).flatten(0, 1)[batch.audio_from.to(self.device)]
-        flat = x.flatten(0, 1).to(sound.dtype)
-        return flat.index_put((batch.audio_rows.to(self.device),), sound).view(x.shape)
+        rows = batch.audio_rows.to(self.device)
+        return x.flatten(0, 1).index_put((rows,), sound.to(x.dtype)).view(x.shape)
 
-    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """Mean cross-entropy of what is to be written, and figures of it (tokens, accuracy)."""
-        hidden = self.decoder(self.embed(batch))
-        taught = batch.is_taught[:, 1:].to(self.device)
-        wanted = batch.tokens[:, 1:].to(self.device)[taught]
-        logits = self.decoder.logits(hidden[:, :-1][taught]).float()
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Mean cross-entropy of what is to be written, and the share of it whose most probable token is right."""
+        hidden = self.decoder(self.embed(batch)).flatten(0, 1)
+        rows = batch.taught_rows.to(self.device, non_blocking=True)
+        wanted = batch.tokens.to(self.device, non_blocking=True).flatten()[rows]
+        logits = self.decoder.logits(hidden.index_select(0, rows - 1)).float()
         losses = functional.cross_entropy(logits, wanted, reduction="none")
-        weight = batch.weights.to(self.device)[:, None].expand_as(taught)[taught]
-        right = (logits.detach().argmax(-1) == wanted).float().mean()
-        return (losses * weight).sum() / weight.sum(), {"tokens": float(taught.sum()), "accuracy": float(right)}
+        weight = batch.weights.to(self.device)[rows // batch.tokens.shape[1]]
+        accuracy = (logits.detach().argmax(-1) == wanted).float().mean()
+        return (losses * weight).sum() / weight.sum(), accuracy
 
     def log_probabilities(self, batch: Batch, heard: Heard | None = None) -> Tensor:
         """Log-probability of each token given what stands before it, 0 where nothing is taught: [batch, time - 1]."""
