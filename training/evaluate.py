@@ -1,7 +1,7 @@
 """Evaluation of a model as it is served: what it hears, notes, answers and refuses, and how soon.
 
-The model is a checkpoint directory run through the streaming encoder and the serving decoder (`training.evaluation.served`
-says why not through the whole engine). Results are JSON, a Markdown page and pictures. `python -m training evaluate`
+The model is a checkpoint directory run through the streaming encoder and the serving decoder; why not through the whole
+engine says `training.evaluation.served`. Results are JSON, a Markdown page and pictures. `python -m training evaluate`
 exports the last stage's weights first, or takes a directory that is there.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 
 from training.data.mixture import FULL, Mixture, from_toml
 from training.evaluation import cascade, latency, material, plots, scores, tables
+from training.evaluation.human_speech import PEOPLE
 from training.evaluation.material import QUICK, Amounts
 from training.evaluation.scores import Tried
 from training.evaluation.served import ServedModel
@@ -39,7 +40,7 @@ class Evaluation:
     model: str = ""
     quick: bool = False
     seed: int = 7
-    threads: int = 2
+    threads: int = 1
     device: str = "cpu"
     chunk_frames: int = 0
     note_interval_ms: int = 640
@@ -85,6 +86,7 @@ def evaluate(
             "audio_s": scores.seconds(columns["listening"]), "gathered_s": gathered_s,
             "took_s": time.monotonic() - began, "machine": _machine(),
         },
+        "people": _people(columns["listening"]),
         "rows": rows(columns),
         "curve": [asdict(point) for point in points],
         "talk": _talk(columns["listening"]),
@@ -111,9 +113,7 @@ def _ask_cascade(
     return stages
 
 
-def _curve(
-    served: ServedModel, trials: Sequence[Trial], manner: Manner, settings: Evaluation
-) -> list[latency.Point]:
+def _curve(served: ServedModel, trials: Sequence[Trial], manner: Manner, settings: Evaluation) -> list[latency.Point]:
     skills = [trial for trial in trials if trial.example.item.group == "skill" and trial.example.clip is not None]
     chosen = material.evenly(skills, settings.curve_trials // (2 if settings.quick else 1))
     if not chosen:
@@ -126,17 +126,18 @@ def _curve(
 
 
 def rows(columns: dict[str, list[Tried]]) -> list[dict[str, Any]]:
-    """Every row of the table: what, of how many trials, unit, and a value for each column; majority where it means something."""
+    """Every row of the table: what, of how many trials, unit, a value for each column, and maybe the majority's."""
     table = _Rows(columns)
     for (name, group), _ in scores.grouped(columns["listening"], lambda t: (t.trial.set, t.group)).items():
         if group in scores.HEARD_GROUPS:
-            table.add(f"WER: {group}, {name}", lambda t, n=name, g=group: t.trial.set == n and t.group == g, scores.wer)  # type: ignore[misc]
+            title = group if group == name else f"{group}, {name}"
+            table.add(f"WER: {title}", lambda t, n=name, g=group: t.trial.set == n and t.group == g, scores.wer)
     for name in dict.fromkeys(t.trial.set for t in columns["listening"] if t.group in scores.HEARD_GROUPS):
         for what, unit in (("wer", "%"), ("noted", "%"), ("lag_ms_p50", "ms"), ("lag_ms_p95", "ms")):
             table.add(
                 f"notes, {name}: {_NOTES[what]}",
-                lambda t, n=name: t.trial.set == n and t.group in scores.HEARD_GROUPS,  # type: ignore[misc]
-                lambda of, w=what: scores.notes(of)[w],  # type: ignore[misc]
+                lambda t, n=name: t.trial.set == n and t.group in scores.HEARD_GROUPS,
+                lambda of, w=what: scores.notes(of)[w],
                 unit=unit, only=("listening",),
             )  # fmt: skip
     _answers(table, columns["listening"])
@@ -144,8 +145,8 @@ def rows(columns: dict[str, list[Tried]]) -> list[dict[str, Any]]:
     for what, of_none in (("right", True), ("asks_again", True), ("false", False)):
         table.add(
             f"refusal: {_REFUSAL[what]}",
-            lambda t, none=of_none: (t.trial.example.item.heard in scores.NOT_WORDS) is none,  # type: ignore[misc]
-            lambda of, w=what: scores.refusals(of)[w],  # type: ignore[misc]
+            lambda t, none=of_none: (t.trial.example.item.heard in scores.NOT_WORDS) is none,
+            lambda of, w=what: scores.refusals(of)[w],
             only=_OURS if what != "asks_again" else None,
         )
     table.add(
@@ -193,7 +194,7 @@ def _answers(table: _Rows, tried: Sequence[Tried]) -> None:
             table.add(kind.replace("/", ": "), in_group(group, kind), right, majority=True)
     for name in dict.fromkeys(t.trial.set for t in tried if t.trial.accepts):
         table.add(
-            f"small talk, {name}: sensible", lambda t, n=name: bool(t.trial.accepts) and t.trial.set == n, right  # type: ignore[misc]
+            f"small talk, {name}: sensible", lambda t, n=name: bool(t.trial.accepts) and t.trial.set == n, right
         )  # fmt: skip
 
 
@@ -219,6 +220,12 @@ class _Rows:
         if majority:
             row["majority"] = scores.majority(of)
         self.rows.append(row)
+
+
+def _people(tried: Sequence[Tried]) -> dict[str, float]:
+    """What the model's users are told: errors on recorded people, with notes. Empty without recordings."""
+    of = [t for t in tried if t.trial.set == PEOPLE]
+    return {"wer": scores.wer(of), "words": sum(len(t.trial.example.item.words) for t in of)} if of else {}
 
 
 def _talk(tried: Sequence[Tried]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The same recordings through the cascade of the same parts: `python -m benchmarks.cascade`, run as the program it is.
 
-Training imports nothing of benchmarks/; it hands over WAV files and reads JSON. Without its packages there is no column.
+Training imports nothing of benchmarks/; it hands over WAV files and reads JSON. Without its packages it has no column.
 """
 
 from __future__ import annotations

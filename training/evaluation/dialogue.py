@@ -144,7 +144,8 @@ class Dialogue:
             is_whole = stop == self._newline[-1]
             if not is_whole:
                 decoder.extend(lane, self._newline)
-        thought, stop = [], special.think_end
+        thought: list[int] = []
+        stop = special.think_end
         if manner.think_tokens == 0:
             decoder.extend(lane, [special.think_end, *self._newline])
         else:
@@ -152,9 +153,7 @@ class Dialogue:
             thought, stop = yield from self._write(lane, self._stops, limit)
             if stop is None:  # closed as the engine closes it
                 at_line_start = not thought or b"\n" in self._pieces(thought[-1])
-                decoder.extend(
-                    lane, [*([] if at_line_start else self._newline), special.think_end, *self._newline]
-                )
+                decoder.extend(lane, [*([] if at_line_start else self._newline), special.think_end, *self._newline])
         is_whole &= stop == special.think_end or (stop is None and manner.think_tokens is not None)
         answer, stop = yield from self._write(lane, {*self._stops, special.wait}, LONGEST_ANSWER)
         notes = [] if turn is None else turn.notes

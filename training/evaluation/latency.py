@@ -52,7 +52,7 @@ class Costs:
 def curve(
     served: ServedModel, trials: Sequence[Trial], base: Manner, chunks: Sequence[int], budgets: Sequence[int | None]
 ) -> list[Point]:
-    """Every chunk size with free thought, and every budget with the chunk of `base`. Sizes it cannot run are left out."""
+    """Every chunk size with free thought, every budget with the chunk of `base`. Leaves out sizes it cannot run."""
     manners = [replace(base, chunk_frames=chunk) for chunk in chunks]
     manners += [replace(base, think_tokens=budget) for budget in budgets if budget is not None]
     points = []

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.data.mixture import Mixture
+from training.data.speech_tools import SpeechToolMissing
+from training.data.voices.cast import SpeechFailed
 from training.evaluation.human_speech import PEOPLE, people
 from training.evaluation.small_talk import LINES, Line
 from training.evaluation.trial import Trial
@@ -64,7 +66,7 @@ def gather(amounts: Amounts, seed: int, mixture: Mixture) -> tuple[list[Trial], 
     for name, make in _parts(amounts, seed, mixture):
         try:
             made = make()
-        except (OSError, ImportError, RuntimeError, ValueError) as error:  # a voice that is not on this machine
+        except (SpeechToolMissing, SpeechFailed, ImportError) as error:
             missing.append(f"{name}: {type(error).__name__}: {error}".splitlines()[0])
             continue
         if not made:

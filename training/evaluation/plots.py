@@ -56,7 +56,9 @@ def _latency(points: list[dict[str, Any]], file: Path) -> Path:
         axes.plot([p["first_clause_ms"] for p in line], [100 * p["key"] for p in line], "o-", label=label)
         for p in line:
             name = f"{p['chunk_ms']} ms" if free else f"{p['think_tokens']} tokens"
-            axes.annotate(name, (p["first_clause_ms"], 100 * p["key"]), fontsize=7, xytext=(3, 3), textcoords="offset points")
+            axes.annotate(
+                name, (p["first_clause_ms"], 100 * p["key"]), fontsize=7, xytext=(3, 3), textcoords="offset points"
+            )
     axes.set_xlabel("end of turn to first clause, ms of one core")
     axes.set_ylabel("key fact right, %")
     axes.grid(alpha=0.3)

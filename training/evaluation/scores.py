@@ -70,7 +70,7 @@ def wer(tried: Iterable[Tried]) -> float:
 def notes(tried: Iterable[Tried]) -> dict[str, float]:
     """Of the words noted before the end of their turns.
 
-    wer: errors per noted word, against the beginning of what was said that fits best. noted: words noted, of those said.
+    wer: errors per noted word, against the beginning of what was said that fits best. noted: share of the words said.
     lag_ms_p50, lag_ms_p95: end of a word to its note, of the words noted right, in time of the audio.
     """
     errors = written = said = 0
@@ -123,7 +123,7 @@ def majority(tried: Sequence[Tried]) -> float:
 
 
 def refusals(tried: Sequence[Tried]) -> dict[str, float]:
-    """right: turns without words, or with none to understand, that are taken for that; false: the share of others so taken."""
+    """right, asks_again: of the turns with nothing said or nothing to understand; false: of the others."""
     none = [t for t in tried if t.trial.example.item.heard in NOT_WORDS]
     others = [t for t in tried if t.has_words]
     return {

@@ -17,7 +17,7 @@ _SENTENCE = re.compile(r"[^.!?]+[.!?]+(?=\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """spoken: as a voice gets it; accepts: a pattern searched in the answer, lower case. before: said a turn earlier."""
+    """spoken: as a voice gets it; accepts: a pattern, searched in lower case. before: said a turn earlier."""
 
     spoken: str
     accepts: str

@@ -53,7 +53,16 @@ def page(result: dict[str, Any]) -> str:
 
 def curve(points: Sequence[dict[str, Any]]) -> str:
     """The points of `training.evaluation.latency`."""
-    head = ("chunk", "right context", "thought", "WER", "key right", "note lag p50", "tokens to first clause", "first clause")
+    head = (
+        "chunk",
+        "right context",
+        "thought",
+        "WER",
+        "key right",
+        "note lag p50",
+        "tokens to first clause",
+        "first clause",
+    )
     return table(
         head,
         (
@@ -71,9 +80,7 @@ def curve(points: Sequence[dict[str, Any]]) -> str:
 def talk(lines: Sequence[dict[str, Any]]) -> str:
     """Each line of the checklist with its answer."""
     head = ("voice", "said", "heard", "answer", "sensible")
-    return table(
-        head, ((t["voice"], t["said"], t["heard"], t["answer"], "yes" if t["ok"] else "no") for t in lines)
-    )
+    return table(head, ((t["voice"], t["said"], t["heard"], t["answer"], "yes" if t["ok"] else "no") for t in lines))
 
 
 def _cascade(stages: dict[str, dict[str, float]]) -> str:

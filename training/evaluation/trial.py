@@ -11,8 +11,8 @@ from training.items import Example
 class Trial:
     """An exchange to be had.
 
-    set: whose voice it is: `people`, or a family of synthetic voices. before: an exchange that stands in front, answered
-    by the model itself. accepts: a pattern that a sensible answer matches, for talk whose answer has no key.
+    set: whose voice it is: `people`, or a family of synthetic voices. before: an exchange that stands in front, which
+    the model answers itself. accepts: a pattern that a sensible answer matches, for talk whose answer has no key.
     """
 
     set: str
@@ -25,8 +25,8 @@ class Trial:
 class Manner:
     """How the model is run.
 
-    chunk_frames: 50 Hz frames of a chunk, right_context_ms: both None for the checkpoint's own. listens: notes while the
-    turn goes on, every `note_interval_ms`. think_tokens: after so many the thought is closed; None lets it end itself.
+    chunk_frames: 50 Hz frames of a chunk, right_context_ms: both None for the checkpoint's own. listens: notes while
+    the turn goes on, every `note_interval_ms`. think_tokens: after so many the thought is closed; None never closes it.
     """
 
     chunk_frames: int | None = None

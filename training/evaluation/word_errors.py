@@ -53,7 +53,7 @@ def _costs(said: Sequence[str], written: Sequence[str]) -> list[list[int]]:
 
 
 def word_error_rate(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> float:
-    """Errors per word said over all (said, written), 0.12 for 12 %; insertions can take it above 1. NaN for no words."""
+    """Errors per word said over all (said, written), 0.12 for 12 %; can be above 1. NaN where nothing was said."""
     errors = words = 0
     for said, written in pairs:
         found = align(said, written)
