@@ -61,7 +61,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a manifest. audio: a path, relative to the manifest; start_ms and end_ms: the part of it."""
+    """A line of a manifest. audio: a path, relative to the manifest; start_ms and end_ms: the part of it.
+
+    sure: as `Label.is_sure`, by the name that shards give it.
+    """
 
     audio: str
     text: str
@@ -70,7 +73,7 @@ class Line:
     start_ms: int
     end_ms: int
     word_end_ms: tuple[int, ...]
-    is_sure: bool
+    sure: bool
 
 
 class Recognizer(Protocol):
@@ -119,7 +122,7 @@ def judge(words: Sequence[Word], seconds: float, is_scripted: bool) -> Label | N
     """What to teach of a recording, or None where that is doubtful: of a bad length, improbable, repeated, hurried."""
     text: list[str] = []
     ends: list[int] = []
-    kept = [(word, heard(word.text).split()) for word in words]
+    kept = [(word, heard(word.text).split()) for word in whole(words)]
     kept = [(word, parts) for word, parts in kept if parts]
     if not kept or not SHORTEST_S <= seconds <= LONGEST_S:
         return None
@@ -135,6 +138,21 @@ def judge(words: Sequence[Word], seconds: float, is_scripted: bool) -> Label | N
         return None
     is_sure = mean > sure and min(probabilities) > _SURE_WORST
     return Label(" ".join(text), tuple(ends), is_sure)
+
+
+def whole(words: Sequence[Word]) -> list[Word]:
+    """Joins what is written without a space before it to the word before: "AIN", "'T", "!" are one."""
+    found: list[Word] = []
+    for word in words:
+        if found and not word.text.startswith(" "):
+            first = found[-1]
+            # Punctuation says nothing about whether the word was said.
+            probability = min(first.probability, word.probability) if heard(word.text) else first.probability
+            end_ms = word.end_ms if heard(word.text) else first.end_ms
+            found[-1] = Word(first.text + word.text, first.start_ms, end_ms, probability)
+        else:
+            found.append(word)
+    return found
 
 
 def repeats(words: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ from training.items import SAMPLE_RATE_HZ
 
 _FRAMES = 3000  # of 10 ms: what Whisper looks at
 _FRAME_SAMPLES = SAMPLE_RATE_HZ // 100
+_MOST_TOKENS = 440  # Whisper's decoder has 448 places, a few of them taken by its prompt
 
 
 class RecognizerMissing(Exception):
@@ -71,6 +72,8 @@ class Whisper:
         features = self._model.feature_extractor(joined)[:, :_FRAMES]
         features = np.pad(features, ((0, 0), (0, _FRAMES - features.shape[1])))
         pieces = [whole_pieces(self._tokenizer.encode(" " + s.strip()), self._ids, self._pieces) for s in scripts]
+        if sum(map(len, pieces)) > _MOST_TOKENS:  # nobody says so much in 30 s: these are not their scripts
+            return [[] for _ in recordings]
         [aligned] = self._model.find_alignment(
             self._tokenizer,
             [[token for part in pieces for token in part]],
@@ -84,7 +87,7 @@ class Whisper:
             index = int(np.searchsorted(ends, at, side="right"))
             at += len(word["tokens"])
             start_ms, end_ms = word["start"] * 1000, word["end"] * 1000
-            found[index].append(_at(spans[index], word["word"], start_ms, end_ms, float(word["probability"])))
+            found[index].append(_at(spans[index], word["word"], start_ms, end_ms, word["probability"]))
         return found
 
 
@@ -114,4 +117,4 @@ def whole_pieces(tokens: Sequence[int], ids: dict[str, int], pieces: dict[int, s
 def _at(span: tuple[int, int], text: str, start_ms: float, end_ms: float, probability: float) -> Word:
     """A word with times from the start of its recording instead of the window's."""
     start_of_span_ms = span[0] * 1000 / SAMPLE_RATE_HZ
-    return Word(text, round(start_ms - start_of_span_ms), round(end_ms - start_of_span_ms), probability)
+    return Word(text, round(start_ms - start_of_span_ms), round(end_ms - start_of_span_ms), float(probability))

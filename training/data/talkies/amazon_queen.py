@@ -29,7 +29,7 @@ from training.data.talkies.utterance import TalkieUnreadable, Utterance
 from training.items import SAMPLE_RATE_HZ
 
 RESOURCES = "queen.1c"
-SOURCE = "amazon-queen"
+SOURCE = "flight-of-the-amazon-queen"
 
 _COMPRESSION_OFFSET, _MP3 = 12, 1
 _TABLE_OFFSET = 13

@@ -22,7 +22,7 @@ from training.data.talkies.utterance import TalkieUnreadable, Utterance
 from training.items import SAMPLE_RATE_HZ
 
 INDEX, DISK = "sky.dnr", "sky.dsk"
-SOURCE = "steel-sky"
+SOURCE = "beneath-a-steel-sky"
 
 _ENTRY_BYTES = 8
 _SPEECH = range(50_000, 60_000)
