@@ -62,7 +62,7 @@ class _Reader:
 
     def _name(self) -> str:
         length = self._number("<H")
-        if length > _MAX_NAME:
+        if length > _MAX_NAME or self._at + length > len(self._raw):
             raise ValueError(f"a name of {length} bytes")
         name = self._raw[self._at : self._at + length].rstrip(b"\0").decode()
         self._at += length
