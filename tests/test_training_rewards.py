@@ -65,6 +65,18 @@ def test_right_is_the_key_as_words() -> None:
     assert is_right(item, "Two plus two is 4.")
     assert is_right(item, "It is four!")
     assert not is_right(item, "It is fourteen.")
+    assert not is_right(item, "It is twenty four.")
+    air = Item("fact/known", "", "", key="nitrogen oxygen")
+    assert is_right(air, "Air is mostly nitrogen and oxygen.")
+    assert not is_right(air, "Oxygen and nitrogen.") and not is_right(air, "Nitrogen.")
+    assert is_right(Item("fact/known", "", "", key="one two"), "Some have one hump, others two.")
+    row = Item("skill/count", "", "", key="twenty five thirty thirty five")
+    assert is_right(row, "Twenty five, thirty, thirty five.") and not is_right(row, "Twenty five, thirty.")
+    third = Item("skill/divide", "", "", answer="Nine divided by three is three.", key="three")
+    assert is_right(third, "Nine divided by three is three.") and is_right(third, "It is three.")
+    assert not is_right(third, "Nine divided by three is two.")
+    total = Item("skill/add", "", "", answer="Three plus sixty is sixty three.", key="sixty three")
+    assert is_right(total, total.answer) and not is_right(total, "Three plus sixty is sixty.")
     assert not is_right(Item("talk/tea", "Tea?", "tea", answer="Tea is nice."), "Tea is nice.")
 
 

@@ -11,11 +11,15 @@ from collections.abc import Callable
 from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass
 
-from training.data.spoken_form import heard
+from training.data.spoken_form import heard, number
 from training.grounding import CHOICES, NONE, Grounding, choices, grounding
 from training.items import Example, Item
 from training.rollouts import Prompt, Rollout
 
+_UNITS = frozenset(number(n) for n in range(1, 10))
+_TENS = frozenset(number(n) for n in range(20, 100, 10))
+_LARGE = frozenset(["hundred", "thousand", "million"])
+_NUMBERS = _TENS | _LARGE | {number(n) for n in range(20)}
 Decode = Callable[[Sequence_[int]], str]
 
 # Markers as the tokenizer names them.
@@ -62,12 +66,34 @@ def read(text: str, *, is_spoken: bool) -> Written:
 
 
 def is_right(item: Item, answer: str) -> bool:
-    """Whether it contains the key, and of the possible answers no other. An item without a key has no right answer."""
+    """Whether it contains the words of the key in their order, and of the possible answers no other.
+
+    A number counts as a whole: "twenty four" does not contain "four". "Nine divided by three is two" has the key
+    "three" only in its question, so an answer as long as the known one must have it as often. An item without a key
+    has no right answer.
+    """
     if not item.key:
         return False
     if item.kind in CHOICES:
         return choices(item.kind, answer) == {item.key}
-    return f" {item.key} " in f" {heard(answer)} "
+    said, known, key = _words(heard(answer)), _words(heard(item.answer)), _words(item.key)
+    rest = iter(said)
+    if not all(word in rest for word in key):
+        return False
+    return len(said) < len(known) or said.count(key[-1]) >= known.count(key[-1])
+
+
+def _words(text: str) -> list[str]:
+    """What was heard, cut into words; those of one number stay together."""
+    found: list[str] = []
+    before = ""
+    for word in text.split():
+        if word in _NUMBERS and (word in _LARGE or before in _LARGE or (before in _TENS and word in _UNITS)) and found:
+            found[-1] += f" {word}"
+        else:
+            found.append(word)
+        before = word
+    return found
 
 
 def can_be_verified(example: Example) -> bool:

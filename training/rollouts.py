@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from training.format import Format, Sequence
 from training.hearing import Heard
@@ -29,6 +30,8 @@ _LOOK_EVERY = 8
 # Copying the cache of those that go on is worth it once so few do.
 _STILL_WRITING = 0.75
 _HEARD_AT_ONCE = 64
+# Not cuDNN's: it plans anew for every length, and a cache that grows has another length at every step.
+_ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 @dataclass(slots=True)
@@ -151,7 +154,9 @@ class Sampler:
         at_once = max(1, self._rows // each)
         for start in range(0, len(order), at_once):
             some = order[start : start + at_once]
-            for index, rollouts in zip(some, self._group([prompts[i] for i in some], each, decoder), strict=True):
+            with sdpa_kernel(_ATTENTION):
+                found = self._group([prompts[i] for i in some], each, decoder)
+            for index, rollouts in zip(some, found, strict=True):
                 drawn[index] = rollouts
         return drawn
 
