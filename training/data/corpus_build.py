@@ -16,8 +16,9 @@ import numpy as np
 
 from training.data import corpus
 from training.data.spoken_form import heard
+from training.data.texts.skills_words import countries
 
-MOST_SENTENCES = {"wordnet": 90_000, "gcide": 110_000, "fortunes": 14_000, "define": 45_000, "foldoc": 12_000}
+MOST_SENTENCES = {"wordnet": 150_000, "gcide": 260_000, "fortunes": 20_000, "define": 45_000, "foldoc": 12_000}
 MOST_WORDS = 30_000
 SHORTEST, LONGEST = 2, 26  # words of a sentence
 
@@ -26,9 +27,11 @@ _ALLOWED = re.compile(r"^[A-Za-z0-9 ,.;:?!'\"&%$-]+$")
 _ABBREVIATION = re.compile(
     r"\b([A-Z]\.|[a-z]\.[a-z]\.|etc\.|esp\.|cf\.|viz\.|Fr\.|Gr\.|pl\.|Obs|Syn|See |e\.g|i\.e|Shak|Bot\.|Zool\.|Pref\.|ca\.|vs\.)"
 )
+# What a dictionary abbreviates: "Stal, AS.", "p. p.", "Bunyan", a stop inside, a capital hung on by a comma.
+_FRAGMENT = re.compile(r"\b[A-Za-z]{1,4}\. [a-z]|, [A-Za-z]{1,3}\.?$|^[A-Z][a-z]*\.$|'s$|\b[b-hj-zB-HJ-Z]\b")
 _TITLES = {"Mr.": "Mister", "Mrs.": "Missus", "Dr.": "Doctor", "St.": "Saint", "Prof.": "Professor"}
 _ROUGH = re.compile(
-    r"\b(fuck|shit|cunt|nigg|bitch|whore|rape|penis|vagina|semen|genital|masturbat|copulat|intercourse|anus|faggot|slut|porn|bastard|sperm|erect|"
+    r"fuck|cunt|nigger|\b(shit|bullshit|bitch|whore|cock|dick|pussy|boobs|tits|rape|penis|vagina|semen|genital|masturbat|copulat|intercourse|anus|faggot|slut|porn|bastard|sperm|erect|"
     r"testic|nazi|suicide|prostitut|excrement|feces|urin|sexual|damn|breast|coitus)",
     re.IGNORECASE,
 )  # fmt: skip
@@ -46,6 +49,8 @@ def clean(text: str) -> str:
         return ""
     count = len(heard(text).split())
     letters = sum(c.isalpha() for c in text)
+    if any(len(word) > 1 and word.isupper() for word in text.split()) or _FRAGMENT.search(text):
+        return ""
     return text if SHORTEST <= count <= LONGEST and letters > 0.7 * len(text.replace(" ", "")) else ""
 
 
@@ -88,15 +93,19 @@ def dictionary(path: Path) -> Iterator[str]:
     for block in re.split(r"\n\s*\n|\n   (?=\d+\. )", text):
         flat = " ".join(block.split())
         for piece in re.split(r"(?<=[.?!])\s+|; ", flat):
-            found = clean(re.sub(r"^\d+\.\s*|^\([a-z]\)\s*", "", piece))
-            if found and found[0].isalpha():
+            found = clean(re.sub(r"^\d+\.\s*|^\([a-z]\)\s*|^as, ", "", piece))
+            if found and found[0].isalpha() and len(found.split()) > 2:
                 yield found
+
+
+# Pictures, source code, quarrels between editors, and jokes about peoples and sexes.
+_NO_FORTUNES = frozenset("ascii-art perl magic knghtbrd debian linux ethnic men-women drugs translate-me zippy".split())
 
 
 def fortunes(folder: Path) -> Iterator[str]:
     """Short quotations; the part behind a dash (whose they are) is left out."""
     for path in sorted(folder.glob("*")):
-        if path.suffix or not path.is_file():
+        if path.suffix or not path.is_file() or path.name in _NO_FORTUNES:
             continue
         for block in path.read_text("utf-8", "replace").split("\n%\n"):
             flat = " ".join(re.split(r"\n\s*-- ", block)[0].split())
@@ -141,7 +150,8 @@ def gather(roots: tuple[Path, ...]) -> dict[str, list[str]]:
         return next((root / place for root in roots for place in places if (root / place).exists()), None)
 
     words = common_words()
-    found: dict[str, list[str]] = {"words": words, "cities": cities()}
+    rows = ["\t".join(row) for row in countries()]
+    found: dict[str, list[str]] = {"words": words, "cities": cities(), "countries": rows}
     if place := first("wordnet", "share/wordnet", "usr/share/wordnet"):
         found["wordnet"], found["define"] = wordnet(place, set(words))
     if place := first("dictd/gcide.dict.dz", "share/dictd/gcide.dict.dz", "usr/share/dictd/gcide.dict.dz"):

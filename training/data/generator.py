@@ -51,7 +51,7 @@ class Generator:
         self._corpus = Corpus.load(mixture.texts) if mixture.texts else None
         self._people = People(mixture.people) if mixture.kinds.get("people", 0) > 0 else None
         self._makers: dict[str, dict[str, Maker]] = {
-            "skill": skills_numbers.MAKERS | skills_words.MAKERS,
+            "skill": skills_numbers.MAKERS | skills_words.makers(self._corpus),
             "talk": talk.MAKERS,
             "fact": facts.makers(self._corpus),
             "transcribe": transcribe.makers(self._corpus),

@@ -1,7 +1,8 @@
 """Recordings of people: read from manifests of audio files and from packed shards, put in rooms as synthetic speech is.
 
 A manifest is JSON lines: `audio` (a path, relative to the manifest), `text`, and where known `speaker`, `source`,
-`start_ms`, `end_ms`, `word_end_ms`. A shards folder holds `NAME-000.bin` files of concatenated recordings and
+`start_ms`, `end_ms`, `word_end_ms`, `split` ("train", "dev", "test"; else one speaker in twenty is for evaluation, so
+that nobody's voice is on both sides). A shards folder holds `NAME-000.bin` files of concatenated recordings and
 `NAME.jsonl`, whose lines give `shard`, `offset`, `size`, `text`, `word_end_ms`, `voice`, `source`; `NAME-dev.jsonl` is
 for evaluation only. Knows no synthesis and no mixture.
 """
@@ -29,6 +30,7 @@ from training.items import SAMPLE_RATE_HZ, Clip, Example, Item
 LONGEST_S = 20.0
 _SPEED = (0.92, 1.09)  # mild: people must stay people
 _DEV = "-dev"
+_UNSURE_SHARE = 0.4  # a text that one recogniser alone has found is drawn that often as one that is sure
 
 
 class BadManifest(Exception):
@@ -48,13 +50,9 @@ class Recording:
     size: int = 0
     start_ms: int = 0
     end_ms: int | None = None
-    is_dev: bool = False
+    is_evaluation: bool = False
+    is_sure: bool = True  # how its text was found: by hand or by agreeing recognisers, or by one alone
     seconds: float = 0.0
-
-    @property
-    def is_evaluation(self) -> bool:
-        """A whole speaker is on one side of the split, so that nobody's voice is in both."""
-        return self.is_dev or is_evaluation(f"speaker {self.voice}")
 
 
 def read_manifest(path: Path) -> Iterator[Recording]:
@@ -70,7 +68,7 @@ def read_manifest(path: Path) -> Iterator[Recording]:
                 word_end_ms=tuple(int(ms) for ms in row.get("word_end_ms") or ()),
                 start_ms=int(row.get("start_ms") or 0),
                 end_ms=int(row["end_ms"]) if row.get("end_ms") else None,
-                is_dev=row.get("split") in ("dev", "test"),
+                is_evaluation=row["split"] in ("dev", "test") if "split" in row else is_evaluation(f"speaker {speaker}"),
                 seconds=float(row.get("seconds") or 0.0),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -96,7 +94,8 @@ def read_shards(folder: Path) -> Iterator[Recording]:
                 word_end_ms=ends,
                 offset=int(row["offset"]),
                 size=int(row["size"]),
-                is_dev=index.stem.endswith(_DEV),
+                is_evaluation=index.stem.endswith(_DEV),
+                is_sure=bool(row.get("sure", True)),
                 seconds=float(row.get("seconds") or 0.0),
             )
 
@@ -148,7 +147,10 @@ class People:
         for place in places:
             for recording in read_shards(place) if place.is_dir() else read_manifest(place):
                 if recording.text and recording.seconds <= LONGEST_S:
-                    (self._evaluation if recording.is_evaluation else self._training).append(recording)
+                    if not recording.is_evaluation:
+                        self._training.append(recording)
+                    elif recording.is_sure:
+                        self._evaluation.append(recording)
 
     def __len__(self) -> int:
         return len(self._training) + len(self._evaluation)
@@ -162,6 +164,8 @@ class People:
         if not found:
             raise BadManifest(f"no recording on the {'evaluation' if evaluation else 'training'} side of the split")
         recording = found[int(rng.integers(len(found)))]
+        while not recording.is_sure and rng.random() > _UNSURE_SHARE:
+            recording = found[int(rng.integers(len(found)))]
         samples, ends = _spoken(recording)
         if not evaluation and rng.random() < 0.6:
             speed = float(rng.uniform(*_SPEED))

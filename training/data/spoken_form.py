@@ -27,6 +27,22 @@ _OTHER = re.compile(r"[^a-z' ]+")
 _LOOSE_APOSTROPHE = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
 
 
+# One spelling for one sound: the recogniser that hears was taught American English.
+_SPELLINGS = {
+    "mr": "mister", "mrs": "missus", "dr": "doctor", "ok": "okay", "grey": "gray", "centre": "center", "theatre": "theater",
+    "metre": "meter", "metres": "meters", "litre": "liter", "litres": "liters", "kilometres": "kilometers", "fibre": "fiber",
+    "centimetres": "centimeters", "aluminium": "aluminum", "defence": "defense", "offence": "offense", "licence": "license",
+    "programme": "program", "programmes": "programs", "cheque": "check", "tyre": "tire", "tyres": "tires", "pyjamas": "pajamas",
+    "plough": "plow", "jewellery": "jewelry", "traveller": "traveler", "travelling": "traveling", "travelled": "traveled",
+    "cancelled": "canceled", "towards": "toward", "sceptical": "skeptical", "mum": "mom", "storey": "story", "gaol": "jail",
+}  # fmt: skip
+_OUR = re.compile(
+    r"\b(col|fav|hon|lab|neighb|behavi|flav|harb|hum|rum|vap|vig|arm|cand|clam|endeav|od|parl|rig|sav|splend|tum|val|ferv)our"
+    r"(?=(s|ed|ing|ful|less|ite|ites|able|er|ers|y|hood|hoods|ly)?\b)"
+)
+_ISE = re.compile(r"\b(organ|real|recogn|apolog|critic|emphas|special|civil|memor|symbol|author|general)is(?=(e|es|ed|ing|ation|er)\b)")
+
+
 @functools.lru_cache(maxsize=20_000)
 def number(value: int) -> str:
     """`number(73)` is "seventy three"; as people say it, without hyphen and "and"."""
@@ -66,7 +82,8 @@ def heard(spoken: str) -> str:
         text = text.replace(symbol, word)
     text = _OTHER.sub(" ", text)
     text = _LOOSE_APOSTROPHE.sub("", text)
-    return " ".join(text.split())
+    text = _ISE.sub(r"\1iz", _OUR.sub(r"\1or", text))
+    return " ".join(_SPELLINGS.get(word, word) for word in text.split())
 
 
 _ASKING = frozenset(

@@ -18,7 +18,7 @@ _LEADS = (
     "listen", "okay", "hello", "quick question", "tell me", "um", "hey", "well", "so", "alright", "hi", "right",
     "hey there", "excuse me", "one question", "here is one", "let me ask you something", "uh", "please tell me", "oh",
     "another one", "now", "next question", "hi there", "good", "okay so", "question", "I have a question", "hmm", "say",
-    "I was wondering", "do me a favour", "help me out", "okay next", "and", "Forethought", "hey Forethought", "ready",
+    "I was wondering", "do me a favor", "help me out", "okay next", "and", "Forethought", "hey Forethought", "ready",
 )  # fmt: skip
 _TAILS = ("please", "please", "thanks", "thank you", "do you know", "can you tell me", "quickly please", "if you can")
 

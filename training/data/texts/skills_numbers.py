@@ -237,11 +237,11 @@ def count(rng: np.random.Generator) -> Draft:
 
 _UNITS = (
     ("minutes", "an hour", "hours", 60), ("seconds", "a minute", "minutes", 60), ("hours", "a day", "days", 24),
-    ("days", "a week", "weeks", 7), ("months", "a year", "years", 12), ("centimetres", "a metre", "metres", 100),
-    ("metres", "a kilometre", "kilometres", 1000), ("grams", "a kilogram", "kilograms", 1000), ("inches", "a foot", "feet", 12),
-    ("feet", "a yard", "yards", 3), ("millimetres", "a centimetre", "centimetres", 10), ("cents", "a dollar", "dollars", 100),
+    ("days", "a week", "weeks", 7), ("months", "a year", "years", 12), ("centimeters", "a meter", "meters", 100),
+    ("meters", "a kilometer", "kilometers", 1000), ("grams", "a kilogram", "kilograms", 1000), ("inches", "a foot", "feet", 12),
+    ("feet", "a yard", "yards", 3), ("millimeters", "a centimeter", "centimeters", 10), ("cents", "a dollar", "dollars", 100),
     ("eggs", "a dozen", "dozen", 12), ("years", "a decade", "decades", 10), ("years", "a century", "centuries", 100),
-    ("ounces", "a pound", "pounds", 16), ("millilitres", "a litre", "litres", 1000), ("pence", "a pound", "pounds", 100),
+    ("ounces", "a pound", "pounds", 16), ("milliliters", "a liter", "liters", 1000), ("pence", "a pound", "pounds", 100),
 )  # fmt: skip
 
 

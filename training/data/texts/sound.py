@@ -18,7 +18,7 @@ _COUNT = (
 )  # fmt: skip
 _SWEEP = (
     "was the tone rising or falling", "did the (tone|sound) go up or down", "(is|was) the (tone|sound|pitch) going up or down", "which way did the tone (go|move)",
-    "(tell|say) me if the tone was rising or falling", "does the tone rise or fall",
+    "tell me if the tone was rising or falling", "does the tone rise or fall",
 )  # fmt: skip
 _BACKGROUND = (
     "what (is|do you hear) in the background", "what kind of background [sound|noise] (is there|do you hear)", "is there (noise|music|anything|something) in the background",

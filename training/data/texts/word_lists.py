@@ -1,4 +1,4 @@
-"""Small hand-made tables of words: groups, opposites, plurals, rhymes, sounds, colours. Facts a child knows."""
+"""Small hand-made tables of words: groups, opposites, plurals, rhymes, sounds, colors. Facts a child knows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "animal": ("cat", "dog", "horse", "cow", "pig", "sheep", "goat", "duck", "lion", "tiger", "bear", "wolf", "fox", "rabbit", "mouse", "frog", "snake", "whale", "elephant", "monkey", "zebra", "camel", "deer", "donkey", "turtle", "penguin"),
     "fruit": ("apple", "banana", "pear", "plum", "cherry", "peach", "grape", "lemon", "orange", "mango", "melon", "strawberry", "pineapple", "kiwi", "fig", "apricot"),
     "vegetable": ("carrot", "potato", "onion", "cabbage", "spinach", "broccoli", "pea", "bean", "radish", "turnip", "lettuce", "celery", "garlic", "leek"),
-    "colour": ("red", "blue", "green", "yellow", "purple", "pink", "brown", "black", "white", "grey", "orange", "violet"),
+    "color": ("red", "blue", "green", "yellow", "purple", "pink", "brown", "black", "white", "gray", "orange", "violet"),
     "sport": ("football", "tennis", "swimming", "golf", "hockey", "basketball", "rugby", "skiing", "boxing", "cricket", "baseball", "rowing", "volleyball", "running"),
     "tool": ("hammer", "saw", "screwdriver", "drill", "wrench", "axe", "shovel", "rake", "chisel", "pliers"),
     "instrument": ("piano", "violin", "guitar", "drum", "flute", "trumpet", "harp", "cello", "clarinet", "trombone", "organ", "banjo"),
@@ -14,7 +14,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "piece of furniture": ("chair", "table", "sofa", "bed", "desk", "cupboard", "bench", "shelf", "wardrobe", "stool"),
     "piece of clothing": ("shirt", "coat", "hat", "sock", "scarf", "glove", "dress", "skirt", "jacket", "sweater", "belt", "trousers"),
     "drink": ("water", "milk", "tea", "coffee", "juice", "lemonade", "wine", "beer", "cocoa"),
-    "metal": ("iron", "gold", "silver", "copper", "lead", "tin", "zinc", "nickel", "aluminium"),
+    "metal": ("iron", "gold", "silver", "copper", "lead", "tin", "zinc", "nickel", "aluminum"),
     "profession": ("doctor", "teacher", "baker", "farmer", "nurse", "pilot", "lawyer", "carpenter", "plumber", "painter", "writer", "cook", "tailor", "dentist"),
     "bird": ("eagle", "sparrow", "robin", "owl", "crow", "swan", "pigeon", "parrot", "hawk", "stork", "heron", "seagull"),
     "insect": ("ant", "bee", "fly", "wasp", "beetle", "butterfly", "mosquito", "moth", "grasshopper", "cricket"),
@@ -56,7 +56,7 @@ PLURALS: tuple[tuple[str, str], ...] = (
 
 RHYMES: tuple[tuple[str, ...], ...] = (
     ("cat", "hat", "bat", "mat", "rat"), ("dog", "fog", "log", "frog"), ("tree", "bee", "knee", "sea", "free"), ("house", "mouse"),
-    ("light", "night", "bright", "kite", "white"), ("day", "play", "way", "say", "grey"), ("king", "ring", "sing", "wing", "spring"),
+    ("light", "night", "bright", "kite", "white"), ("day", "play", "way", "say", "gray"), ("king", "ring", "sing", "wing", "spring"),
     ("book", "cook", "look", "hook"), ("moon", "spoon", "soon", "noon", "tune"), ("car", "star", "far", "bar"), ("rain", "train", "pain", "brain", "chain"),
     ("boat", "coat", "goat", "note"), ("snow", "go", "slow", "show", "grow"), ("blue", "shoe", "true", "new", "two"), ("ball", "wall", "tall", "fall", "small"),
     ("bed", "red", "head", "bread"), ("sun", "fun", "run", "one", "gun"), ("hand", "sand", "land", "band", "stand"), ("cake", "lake", "snake", "make"),
@@ -73,16 +73,16 @@ SOUNDS: tuple[tuple[str, str, str], ...] = (
     ("elephant", "trumpets", "trumpet"), ("goat", "bleats", "meh"), ("hen", "clucks", "cluck"), ("pigeon", "coos", "coo"), ("bear", "growls", "growl"),
 )  # fmt: skip
 
-COLOURS: tuple[tuple[str, str], ...] = (
+COLORS: tuple[tuple[str, str], ...] = (
     ("the sky on a clear day", "blue"), ("grass", "green"), ("snow", "white"), ("a banana", "yellow"), ("blood", "red"), ("coal", "black"),
     ("a ripe tomato", "red"), ("a carrot", "orange"), ("chocolate", "brown"), ("milk", "white"), ("a lemon", "yellow"), ("a frog", "green"),
-    ("the sun", "yellow"), ("an elephant", "grey"), ("a strawberry", "red"), ("a polar bear", "white"), ("a crow", "black"),
+    ("the sun", "yellow"), ("an elephant", "gray"), ("a strawberry", "red"), ("a polar bear", "white"), ("a crow", "black"),
     ("spinach", "green"), ("a flamingo", "pink"), ("an orange", "orange"), ("a cucumber", "green"), ("a fire engine", "red"), ("salt", "white"),
     ("a pumpkin", "orange"), ("an aubergine", "purple"), ("the sea", "blue"), ("a swan", "white"), ("a raven", "black"), ("gold", "yellow"),
     ("a pine tree", "green"), ("soil", "brown"), ("a stop sign", "red"), ("a penguin", "black and white"), ("a zebra", "black and white"),
 )  # fmt: skip
 MIXES: tuple[tuple[str, str, str], ...] = (
-    ("red", "blue", "purple"), ("red", "yellow", "orange"), ("blue", "yellow", "green"), ("black", "white", "grey"), ("red", "white", "pink"),
+    ("red", "blue", "purple"), ("red", "yellow", "orange"), ("blue", "yellow", "green"), ("black", "white", "gray"), ("red", "white", "pink"),
 )  # fmt: skip
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
