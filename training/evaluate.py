@@ -8,6 +8,7 @@ exports the last stage's weights first, or takes a directory that is there.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import time
@@ -78,7 +79,7 @@ def evaluate(
     points = _curve(served, trials, manner, settings)
     frame_ms = served.audio.config.frame_samples // 16
     plan = served.plan(manner)
-    result = {
+    result: dict[str, Any] = {
         "about": {
             "model": model_dir.name, "parameters": served.parameters, "chunk_ms": plan.chunk_frames * frame_ms,
             "right_context_ms": plan.right_frames * frame_ms, "note_interval_ms": manner.note_interval_ms,
@@ -92,6 +93,7 @@ def evaluate(
         "talk": _talk(columns["listening"]),
         "cascade_ms": stages,
     }  # fmt: skip
+    result = _without_nan(result)
     _write(result, columns, out)
     return result
 
@@ -252,6 +254,15 @@ def _write(result: dict[str, Any], columns: dict[str, list[Tried]], out: Path) -
                 file.write(json.dumps(line | asdict(t.reply)) + "\n")
     (out / "README.md").write_text(tables.page(result))
     plots.draw(result, out)
+
+
+def _without_nan(value: Any) -> Any:
+    """None for what is not a number: JSON has no word for it."""
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _machine() -> str:

@@ -31,10 +31,10 @@ def _scores(result: dict[str, Any], file: Path) -> Path:
     height = 0.8 / max(1, len(columns))
     for place, name in enumerate(columns):
         at = [index + (place - (len(columns) - 1) / 2) * height for index in range(len(rows))]
-        values = [100 * row.get(name, float("nan")) for row in rows]
+        values = [float("nan") if row.get(name) is None else 100 * row[name] for row in rows]
         axes.barh(at, values, height, color=_COLOURS[name], label=COLUMNS[name])
     for index, row in enumerate(rows):
-        if "majority" in row:
+        if row.get("majority") is not None:
             axes.plot([100 * row["majority"]] * 2, [index - 0.45, index + 0.45], color="black", linewidth=1.5)
     axes.set_yticks(range(len(rows)), [f"{row['what']} ({row['of']})" for row in rows], fontsize=7)
     axes.invert_yaxis()
@@ -47,6 +47,7 @@ def _scores(result: dict[str, Any], file: Path) -> Path:
 def _latency(points: list[dict[str, Any]], file: Path) -> Path:
     """Key right over the time to the first clause: one line for chunk sizes, one for budgets of thought."""
     figure, axes = pyplot.subplots(figsize=(6, 4))
+    points = [p for p in points if p["key"] is not None]
     for free, label in ((True, "chunk size, free thought"), (False, "budget of thought")):
         line = sorted(
             (p for p in points if (p["think_tokens"] is None) is free), key=lambda p: float(p["first_clause_ms"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ COLUMNS = {"listening": "listening", "at_once": "without notes", "cascade": "cas
 
 def cell(value: float | None, unit: str) -> str:
     """A number in its unit; a dash where there is none. Rates are kept as 0..1 and shown in per cent."""
-    if value is None or math.isnan(value):
+    if value is None:
         return "–"
     return f"{100 * value:.1f} %" if unit == "%" else f"{value:.0f} {unit}".strip()
 
