@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PORT ?= 8080
 BIN := .venv/bin
-PACKAGES := realtime streaming_encoder tts_bridge client_demo
+PACKAGES := realtime streaming_encoder tts_bridge client_demo training
 
 .PHONY: demo test setup setup-dev lint types imports unit soak bench cascade format clean
 

@@ -25,7 +25,8 @@ SHORTEST, LONGEST = 2, 26  # words of a sentence
 _ROUND = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|<[^<>]*>|\{|\}")
 _ALLOWED = re.compile(r"^[A-Za-z0-9 ,.;:?!'\"&%$-]+$")
 _ABBREVIATION = re.compile(
-    r"\b([A-Z]\.|[a-z]\.[a-z]\.|etc\.|esp\.|cf\.|viz\.|Fr\.|Gr\.|pl\.|Obs|Syn|See |e\.g|i\.e|Shak|Bot\.|Zool\.|Pref\.|ca\.|vs\.)"
+    r"\b([A-Z]\.|[a-z]\.[a-z]\.|etc\.|esp\.|cf\.|viz\.|Fr\.|Gr\.|pl\.|Obs|Syn"
+    r"|See |e\.g|i\.e|Shak|Bot\.|Zool\.|Pref\.|ca\.|vs\.)"
 )
 # What a dictionary abbreviates: "Stal, AS.", "p. p.", "Bunyan", a stop inside, a capital hung on by a comma.
 _FRAGMENT = re.compile(r"\b[A-Za-z]{1,4}\. [a-z]|, [A-Za-z]{1,3}\.?$|^[A-Z][a-z]*\.$|'s$|\b[b-hj-zB-HJ-Z]\b")
@@ -144,7 +145,7 @@ def cities() -> list[str]:
 
 
 def gather(roots: tuple[Path, ...]) -> dict[str, list[str]]:
-    """The sections of a corpus from what lies under `roots` (a system's `share` folder, or one with unpacked packages)."""
+    """The sections of a corpus from what lies under `roots`: `share` folders, or one with unpacked packages."""
 
     def first(*places: str) -> Path | None:
         return next((root / place for root in roots for place in places if (root / place).exists()), None)

@@ -32,7 +32,7 @@ class Mixture:
 
     kinds: Mapping[str, float]
     voices: Mapping[str, float]
-    inner: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: MappingProxyType({}))
+    inner: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     noisy: float = 0.55
     texts: Path | None = None
     people: tuple[Path, ...] = ()
@@ -107,7 +107,8 @@ def from_toml(table: Mapping[str, Any], root: Path = Path()) -> Mixture:
         kinds["people"] = float(table.get("people", 0.28 * sum(v for k, v in kinds.items() if k != "people")))
     return replace(
         base, kinds=kinds, voices=dict(table.get("voices", base.voices)), inner=table.get("inner", {}),
-        noisy=float(table.get("noisy", base.noisy)), texts=root / table["texts"] if "texts" in table else None, people=people,
+        noisy=float(table.get("noisy", base.noisy)), texts=root / table["texts"] if "texts" in table else None,
+        people=people,
     )  # fmt: skip
 
 

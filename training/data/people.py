@@ -68,7 +68,9 @@ def read_manifest(path: Path) -> Iterator[Recording]:
                 word_end_ms=tuple(int(ms) for ms in row.get("word_end_ms") or ()),
                 start_ms=int(row.get("start_ms") or 0),
                 end_ms=int(row["end_ms"]) if row.get("end_ms") else None,
-                is_evaluation=row["split"] in ("dev", "test") if "split" in row else is_evaluation(f"speaker {speaker}"),
+                is_evaluation=row["split"] in ("dev", "test")
+                if "split" in row
+                else is_evaluation(f"speaker {speaker}"),
                 seconds=float(row.get("seconds") or 0.0),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -159,7 +161,7 @@ class People:
         return self._evaluation if evaluation else self._training
 
     def draw(self, rng: np.random.Generator, *, evaluation: bool, noisy: float) -> Example:
-        """A recording to be written down, in a room; for training also a little faster or slower, which shifts pitch."""
+        """A recording to be written down, in a room; for training also a little faster or slower, pitch with it."""
         found = self.recordings(evaluation=evaluation)
         if not found:
             raise BadManifest(f"no recording on the {'evaluation' if evaluation else 'training'} side of the split")

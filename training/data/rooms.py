@@ -90,7 +90,7 @@ def echo(rng: np.random.Generator, reverb_s: float, wet: float) -> Samples:
             tail[place] += rng.uniform(-1, 1) * 3
     tail *= wet / (np.sqrt(float(np.dot(tail, tail))) + 1e-9)
     tail[0] += 1.0
-    return tail
+    return np.asarray(tail, np.float32)
 
 
 def _convolve(samples: Samples, response: Samples) -> Samples:
@@ -163,7 +163,7 @@ def place(
         np.clip(out, -ceiling, ceiling, out=out)
     if room.bits < 16:
         steps = 2.0 ** (room.bits - 1) / max(float(np.abs(out).max()), 1e-6)
-        out = np.round(out * steps) / np.float32(steps)
+        out = np.asarray(np.round(out * steps) / steps, np.float32)
     peak = float(np.abs(out).max())
     if peak > _FULL_SCALE:
         # Softly: a loud voice stays loud, its peaks bend.

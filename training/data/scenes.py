@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from training.data import measures, rooms, sounds
 from training.data.split import is_evaluation
@@ -18,7 +19,7 @@ from training.data.voices import Talker, Voices
 from training.data.voices.cast import SpeechFailed
 from training.items import SAMPLE_RATE_HZ, Clip, Example, Item
 
-Samples = np.ndarray[tuple[int], np.dtype[np.float32]]
+Samples = npt.NDArray[np.float32]
 
 _GAP_S = (0.25, 0.6)
 _TRIES = 12
@@ -31,7 +32,8 @@ QUIET_DBFS, LOUD_DBFS = -31.0, -20.0
 
 
 def speak(
-    item: Item, talker: Talker, voices: Voices, rng: np.random.Generator, room: rooms.Room, *, babble: Samples | None = None,
+    item: Item, talker: Talker, voices: Voices, rng: np.random.Generator, room: rooms.Room, *,
+    babble: Samples | None = None,
     before: Samples | None = None, after: Samples | None = None, labels: dict[str, str] | None = None,
 ) -> Example:  # fmt: skip
     """An item said in a room, with a sound before or after the words; measured."""
@@ -63,7 +65,7 @@ def measured(samples: Samples, item: Item, talker: Talker | None) -> dict[str, s
     return labels
 
 
-# -- sounds ---------------------------------------------------------------------------------------------------------
+# -- sounds --------------------------------------------------------------------------------------------------
 
 
 def _beeps(rng: np.random.Generator, thing: str, count: int) -> Samples:
@@ -146,7 +148,7 @@ def _two(first: Samples, second: Samples, rng: np.random.Generator) -> Samples:
 
 SOUND_KINDS = ("beeps", "claps", "sweep", "background", "tone_order", "tone_length")
 
-# -- voices ---------------------------------------------------------------------------------------------------------
+# -- voices --------------------------------------------------------------------------------------------------
 
 
 def _talker(rng: np.random.Generator, voices: Voices, what: str, word: str, family: str) -> Talker:
@@ -215,7 +217,8 @@ def voice_scene(
             if word == "quiet"
             else rng.uniform(-30, -16)
         )
-        room = replace(room, level_dbfs=level, telephone=room.telephone and what == "rate", clip=0.0, pause_s=0.0, bits=16,
+        room = replace(room, level_dbfs=level, telephone=room.telephone and what == "rate", clip=0.0, pause_s=0.0,
+        bits=16,
                        snr_db=max(room.snr_db, 14.0) if room.snr_db is not None else None)  # fmt: skip
         if room.noise in ("music", "hum", "babble"):
             room = replace(room, noise="pink")
@@ -225,7 +228,7 @@ def voice_scene(
         except SpeechFailed:
             continue
         assert example.clip is not None  # `speak` always makes one
-        final = example.clip.samples.astype(np.float32) / 32_767
+        final = example.clip.samples.astype(np.float32) / np.float32(32_767)
         value = _value(what, final, len(draft.words))
         if _is_true(what, word, value):
             labels = example.labels | {"fixed": "1", what: word}
@@ -233,7 +236,7 @@ def voice_scene(
     return voice_scene(rng, voices, "level", evaluation, text)
 
 
-# -- nobody, and nobody to be understood --------------------------------------------------------------------------------
+# -- nobody, and nobody to be understood ---------------------------------------------------------------------
 
 
 def nothing(rng: np.random.Generator) -> Example:

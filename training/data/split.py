@@ -1,4 +1,4 @@
-"""Which texts are for evaluation only. A stable hash of what an item asks about decides, so the split survives releases.
+"""Which texts are for evaluation only. A stable hash of what an item asks about decides.
 
 Five in a hundred arguments (the numbers of a sum, a phrasing of a greeting, a sentence) never occur in training.
 """

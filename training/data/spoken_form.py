@@ -29,18 +29,26 @@ _LOOSE_APOSTROPHE = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
 
 # One spelling for one sound: the recogniser that hears was taught American English.
 _SPELLINGS = {
-    "mr": "mister", "mrs": "missus", "dr": "doctor", "ok": "okay", "grey": "gray", "centre": "center", "theatre": "theater",
-    "metre": "meter", "metres": "meters", "litre": "liter", "litres": "liters", "kilometres": "kilometers", "fibre": "fiber",
-    "centimetres": "centimeters", "aluminium": "aluminum", "defence": "defense", "offence": "offense", "licence": "license",
-    "programme": "program", "programmes": "programs", "cheque": "check", "tyre": "tire", "tyres": "tires", "pyjamas": "pajamas",
-    "plough": "plow", "jewellery": "jewelry", "traveller": "traveler", "travelling": "traveling", "travelled": "traveled",
-    "cancelled": "canceled", "towards": "toward", "sceptical": "skeptical", "mum": "mom", "storey": "story", "gaol": "jail",
+    "mr": "mister", "mrs": "missus", "dr": "doctor", "ok": "okay", "grey": "gray", "centre": "center",
+    "theatre": "theater",
+    "metre": "meter", "metres": "meters", "litre": "liter", "litres": "liters", "kilometres": "kilometers",
+    "fibre": "fiber",
+    "centimetres": "centimeters", "aluminium": "aluminum", "defence": "defense", "offence": "offense",
+    "licence": "license",
+    "programme": "program", "programmes": "programs", "cheque": "check", "tyre": "tire", "tyres": "tires",
+    "pyjamas": "pajamas",
+    "plough": "plow", "jewellery": "jewelry", "traveller": "traveler", "travelling": "traveling",
+    "travelled": "traveled",
+    "cancelled": "canceled", "towards": "toward", "sceptical": "skeptical", "mum": "mom", "storey": "story",
+    "gaol": "jail",
 }  # fmt: skip
 _OUR = re.compile(
     r"\b(col|fav|hon|lab|neighb|behavi|flav|harb|hum|rum|vap|vig|arm|cand|clam|endeav|od|parl|rig|sav|splend|tum|val|ferv)our"
     r"(?=(s|ed|ing|ful|less|ite|ites|able|er|ers|y|hood|hoods|ly)?\b)"
 )
-_ISE = re.compile(r"\b(organ|real|recogn|apolog|critic|emphas|special|civil|memor|symbol|author|general)is(?=(e|es|ed|ing|ation|er)\b)")
+_ISE = re.compile(
+    r"\b(organ|real|recogn|apolog|critic|emphas|special|civil|memor|symbol|author|general)is(?=(e|es|ed|ing|ation|er)\b)"
+)
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -87,8 +95,8 @@ def heard(spoken: str) -> str:
 
 
 _ASKING = frozenset(
-    "what what's who who's whose where when why how how's which is are am was were do does did can could will would shall should have"
-    " has may don't isn't aren't".split()
+    "what what's who who's whose where when why how how's which is are am was were do does did can could will"
+    " would shall should have has may don't isn't aren't".split()
 )
 
 

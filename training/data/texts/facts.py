@@ -22,7 +22,7 @@ def known(rng: np.random.Generator) -> Draft:
 
 def _short(gloss: str) -> str:
     """The gloss up to its first clause, not longer than fourteen words."""
-    words = gloss.split(",")[0].split()
+    words = gloss.split(",", maxsplit=1)[0].split()
     return " ".join(words[:14]) if len(words) <= 14 else ""
 
 

@@ -32,7 +32,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A spoken text: float32 [n] at 16 kHz, trimmed to the speech; word_end_ms has one entry for each word of `heard`."""
+    """A spoken text: float32 [n] at 16 kHz, trimmed to the speech; word_end_ms: one for each word of `heard`."""
 
     samples: Samples
     word_end_ms: tuple[int, ...]

@@ -16,7 +16,8 @@ from training.data.voices.talker import Samples, Talker, Utterance
 from training.items import SAMPLE_RATE_HZ
 
 ACCENTS = (
-    "gmw/en-US", "gmw/en", "gmw/en-GB-scotland", "gmw/en-GB-x-gbclan", "gmw/en-GB-x-gbcwmd", "gmw/en-GB-x-rp", "gmw/en-029",
+    "gmw/en-US", "gmw/en", "gmw/en-GB-scotland", "gmw/en-GB-x-gbclan", "gmw/en-GB-x-gbcwmd", "gmw/en-GB-x-rp",
+    "gmw/en-029",
     "gmw/en-US-nyc",
 )  # fmt: skip
 MEN = (
@@ -149,7 +150,7 @@ class EspeakEngine:
         encoded = text.encode()
         library.lib.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, _CHARS_UTF8, None, None)
         wave = np.concatenate(library.pieces) if library.pieces else np.zeros(0, np.int16)
-        samples: Samples = wave.astype(np.float32) / 32768
+        samples: Samples = wave.astype(np.float32) / np.float32(32_768)
         out = soxr.resample(samples, library.rate_hz, SAMPLE_RATE_HZ, quality="HQ")
         starts = library.starts_ms
         ends = (*starts[1:], len(out) * 1000 // SAMPLE_RATE_HZ) if starts else ()

@@ -55,7 +55,7 @@ def _weight(group: str) -> float:
 
 
 def bend(spectrum: list[Any], talker: Talker) -> list[Any]:
-    """Another speaker. The five parts are [bins, frames] (log magnitudes and phases), the sixth is f0 [frames] in Hz."""
+    """Another speaker. Five parts are [bins, frames] (log magnitudes and phases), the sixth is f0 [frames] in Hz."""
     lh, th, ln, lr, phi, f0 = spectrum
     voiced = f0 > _VOICED_HZ
     if voiced.any() and (talker.pitch != 1.0 or talker.intonation != 1.0):
