@@ -25,7 +25,8 @@ from training.evaluation.scores import Tried
 from training.evaluation.served import ServedModel
 from training.evaluation.trial import Manner, Trial
 from training.export import exported
-from training.recipe import Recipe
+from training.published import BENCHMARKS
+from training.recipe import Recipe, RecipeError
 from training.run_folder import RunFolder
 
 
@@ -35,7 +36,9 @@ class Evaluation:
 
     model: a checkpoint directory; "" exports the recipe's last weights and takes those. quick: a small set that fits a
     minute and a half. chunk_frames: 0 takes the checkpoint's own. cascade: the interpreter that has the packages of
-    `make cascade`; "auto" is this one if it has them, "" leaves the column out. curve_trials: of the latency curve.
+    `make cascade`; "auto" is this one if it has them, "" leaves the column out. published: folders of published
+    benchmarks by their names in `training.published`, of each at most `published_most` questions. curve_trials: of the
+    latency curve.
     """
 
     model: str = ""
@@ -46,6 +49,8 @@ class Evaluation:
     chunk_frames: int = 0
     note_interval_ms: int = 640
     cascade: str = "auto"
+    published: dict[str, str] = field(default_factory=dict)
+    published_most: int = 200
     curve_trials: int = 24
     curve_chunks: tuple[int, ...] = (16, 32, 64)
     curve_budgets: tuple[int, ...] = (0, 8, 16)
@@ -88,7 +93,7 @@ def evaluate(
             "took_s": time.monotonic() - began, "machine": _machine(),
         },
         "people": _people(columns["listening"]),
-        "rows": rows(columns),
+        "rows": rows(columns) + published_rows(served, manner, settings, out),
         "curve": [asdict(point) for point in points],
         "talk": _talk(columns["listening"]),
         "cascade_ms": stages,
@@ -228,6 +233,35 @@ def _people(tried: Sequence[Tried]) -> dict[str, float]:
     """What the model's users are told: errors on recorded people, with notes. Empty without recordings."""
     of = [t for t in tried if t.trial.set == PEOPLE]
     return {"wer": scores.wer(of), "words": sum(len(t.trial.example.item.words) for t in of)} if of else {}
+
+
+def published_rows(served: ServedModel, manner: Manner, settings: Evaluation, out: Path) -> list[dict[str, Any]]:
+    """A row for each published benchmark whose files are there, and its answers in published-NAME.jsonl for a judge.
+
+    Raises PublishedFileError. WildSpeech-Bench has no row: its answers are for a judge to score.
+    """
+    found = []
+    for name, folder in settings.published.items():
+        if name not in BENCHMARKS:
+            raise RecipeError(f"[evaluate] published: no benchmark {name!r}; use {', '.join(BENCHMARKS)}")
+        benchmark = BENCHMARKS[name]
+        questions = list(benchmark.questions(Path(folder), settings.published_most))
+        replies = list(served.converse(map(benchmark.trial, questions), manner))
+        is_right = benchmark.is_right
+        right = [is_right is not None and is_right(q, r.answer) for q, r in zip(questions, replies, strict=True)]
+        with (out / f"published-{name}.jsonl").open("w") as file:
+            for question, reply, ok in zip(questions, replies, right, strict=True):
+                line: dict[str, Any] = {
+                    "group": question.group,
+                    "question": question.question,
+                    "answer": question.answer,
+                }
+                line |= {"heard": reply.heard, "reply": reply.answer, "right": None if is_right is None else ok}
+                file.write(json.dumps(line) + "\n")
+        if is_right is not None:
+            share = scores.share(right)
+            found.append({"what": benchmark.name, "of": len(questions), "unit": "%", "listening": share})
+    return found
 
 
 def _talk(tried: Sequence[Tried]) -> list[dict[str, Any]]:
