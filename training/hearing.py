@@ -47,15 +47,22 @@ class BatchHearing:
     @torch.no_grad()
     def hear(self, pcm: Tensor, lengths: list[int]) -> Heard:
         """pcm: float32 [clips, samples] in [-1, 1], zero behind each clip's own length (samples)."""
+        frames, counts = self.frames(pcm, lengths)
+        prosody = None
+        if self._model.prosody is not None:
+            samples = max(counts) * self._config.embedding_samples
+            prosody = self._model.prosody(functional.pad(pcm, (0, max(0, samples - pcm.shape[1])))[:, :samples])
+        return Heard(frames, prosody, counts)
+
+    def frames(self, pcm: Tensor, lengths: list[int]) -> tuple[Tensor, list[int]]:
+        """As `Heard.frames` and `Heard.counts`, with gradients where the encoder's weights ask for them."""
         step = self._config.embedding_samples
         counts = [-(-length // step) for length in lengths]
         samples = max(counts) * step
         right = self._plan.right_frames * self._config.frame_samples
         padded = functional.pad(pcm[:, :samples], (0, samples + right - min(pcm.shape[1], samples)))
         committed = torch.tensor(counts, device=pcm.device) * self._config.frames_per_embedding
-        frames = self._encode(self._mel(padded), committed)
-        prosody = None if self._model.prosody is None else self._model.prosody(padded[:, :samples])
-        return Heard(frames, prosody, counts)
+        return self._encode(self._mel(padded), committed), counts
 
     def _mel(self, pcm: Tensor) -> Tensor:
         """[clips, samples] -> [clips, mel frames, mels], as `LogMel` does it from the start of a turn."""
