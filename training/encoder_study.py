@@ -2,8 +2,8 @@
 
 Nothing is trained by it unless the recipe asks (`distil_seconds`): then a copy of the encoder's layers learns to give,
 in chunks, what the encoder gives over the whole turn, and the table is made again. The copy is kept beside the table
-and used by no other stage: whether it helps must be seen first. Word errors are not in it, since no decoder of Whisper's
-is here to make them; the evaluation of the whole model has them. Frontend and convolutions are causal in both passes.
+and used by no other stage: whether it helps must be seen first. Word errors are not in it, since Whisper's decoder is
+not here to make them; the evaluation of the whole model has them. Frontend and convolutions are causal in both passes.
 """
 
 from __future__ import annotations
