@@ -21,10 +21,12 @@ from training.data.mixture import FULL, Mixture, from_toml
 from training.evaluation import cascade, latency, material, plots, scores, tables
 from training.evaluation.human_speech import PEOPLE
 from training.evaluation.material import QUICK, Amounts
+from training.evaluation.rows import rows
 from training.evaluation.scores import Tried
 from training.evaluation.served import ServedModel
 from training.evaluation.trial import Manner, Trial
 from training.export import exported
+from training.items import SAMPLE_RATE_HZ
 from training.published import BENCHMARKS
 from training.recipe import Recipe, RecipeError
 from training.run_folder import RunFolder
@@ -80,27 +82,30 @@ def evaluate(
         "listening": _tried(served, trials, manner),
         "at_once": _tried(served, trials, replace(manner, listens=False)),
     }
-    stages = _ask_cascade(columns, trials, settings)
-    points = _curve(served, trials, manner, settings)
-    frame_ms = served.audio.config.frame_samples // 16
     plan = served.plan(manner)
-    result: dict[str, Any] = {
-        "about": {
-            "model": model_dir.name, "parameters": served.parameters, "chunk_ms": plan.chunk_frames * frame_ms,
-            "right_context_ms": plan.right_frames * frame_ms, "note_interval_ms": manner.note_interval_ms,
-            "seed": settings.seed, "quick": settings.quick, "trials": len(trials), "missing": missing,
-            "audio_s": scores.seconds(columns["listening"]), "gathered_s": gathered_s,
-            "took_s": time.monotonic() - began, "machine": _machine(),
-        },
-        "people": _people(columns["listening"]),
-        "rows": rows(columns) + published_rows(served, manner, settings, out),
-        "curve": [asdict(point) for point in points],
-        "talk": _talk(columns["listening"]),
-        "cascade_ms": stages,
+    frame_ms = served.audio.config.frame_samples * 1000 // SAMPLE_RATE_HZ
+    about = {
+        "model": model_dir.name, "parameters": served.parameters, "chunk_ms": plan.chunk_frames * frame_ms,
+        "right_context_ms": plan.right_frames * frame_ms, "note_interval_ms": manner.note_interval_ms,
+        "seed": settings.seed, "quick": settings.quick, "trials": len(trials), "missing": missing,
+        "audio_s": scores.seconds(columns["listening"]), "gathered_s": gathered_s, "machine": _machine(),
     }  # fmt: skip
-    result = _without_nan(result)
-    _write(result, columns, out)
-    return result
+    result: dict[str, Any] = {
+        "about": about,
+        "people": _people(columns["listening"]),
+        "curve": [asdict(point) for point in _curve(served, trials, manner, settings)],
+        "talk": _talk(columns["listening"]),
+        "cascade_ms": {},
+    }
+    published = published_rows(served, manner, settings, out)
+    for ask in (None, _ask_cascade):  # what is ours is kept, whatever becomes of the cascade
+        if ask is not None:
+            result["cascade_ms"] = ask(columns, trials, settings)
+        result["rows"] = rows(columns) + published
+        about["took_s"] = time.monotonic() - began
+        _write(_without_nan(result), columns, out)
+    found: dict[str, Any] = _without_nan(result)
+    return found
 
 
 def _tried(served: ServedModel, trials: Sequence[Trial], manner: Manner) -> list[Tried]:
@@ -127,106 +132,6 @@ def _curve(served: ServedModel, trials: Sequence[Trial], manner: Manner, setting
         return []
     chunks = settings.curve_chunks[1:2] if settings.quick else settings.curve_chunks
     return latency.curve(served, chosen, manner, chunks, settings.curve_budgets[: 1 if settings.quick else None])
-
-
-# --- rows ---------------------------------------------------------------------------------------------
-
-
-def rows(columns: dict[str, list[Tried]]) -> list[dict[str, Any]]:
-    """Every row of the table: what, of how many trials, unit, a value for each column, and maybe the majority's."""
-    table = _Rows(columns)
-    for (name, group), _ in scores.grouped(columns["listening"], lambda t: (t.trial.set, t.group)).items():
-        if group in scores.HEARD_GROUPS:
-            title = group if group == name else f"{group}, {name}"
-            table.add(f"WER: {title}", lambda t, n=name, g=group: t.trial.set == n and t.group == g, scores.wer)
-    for name in dict.fromkeys(t.trial.set for t in columns["listening"] if t.group in scores.HEARD_GROUPS):
-        for what, unit in (("wer", "%"), ("noted", "%"), ("lag_ms_p50", "ms"), ("lag_ms_p95", "ms")):
-            table.add(
-                f"notes, {name}: {_NOTES[what]}",
-                lambda t, n=name: t.trial.set == n and t.group in scores.HEARD_GROUPS,
-                lambda of, w=what: scores.notes(of)[w],
-                unit=unit, only=("listening",),
-            )  # fmt: skip
-    _answers(table, columns["listening"])
-    table.add("format kept", lambda t: True, lambda of: scores.share([t.reply.is_whole for t in of]), only=_OURS)
-    for what, of_none in (("right", True), ("asks_again", True), ("false", False)):
-        table.add(
-            f"refusal: {_REFUSAL[what]}",
-            lambda t, none=of_none: (t.trial.example.item.heard in scores.NOT_WORDS) is none,
-            lambda of, w=what: scores.refusals(of)[w],
-            only=_OURS if what != "asks_again" else None,
-        )
-    table.add(
-        "tokens before the answer, p50", lambda t: t.has_words,
-        lambda of: scores.listening_gain(of)["tokens_before_answer_p50"], unit="", only=_OURS,
-    )  # fmt: skip
-    return table.rows
-
-
-_OURS = ("listening", "at_once")
-_NOTES = {
-    "wer": "WER", "noted": "words noted before the end", "lag_ms_p50": "lag p50", "lag_ms_p95": "lag p95",
-}  # fmt: skip
-_REFUSAL = {
-    "right": "nothing said or to understand, taken for that",
-    "asks_again": "nothing said or to understand, asks to repeat",
-    "false": "clear speech refused",
-}
-
-
-def _answers(table: _Rows, tried: Sequence[Tried]) -> None:
-    """Skills, acoustic questions, small talk: right and, for skills, word for word the same."""
-
-    def right(of: list[Tried]) -> float:
-        return scores.share([scores.is_answered(t) for t in of])
-
-    def in_group(group: str, kind: str = "", name: str = "") -> Any:
-        return lambda t: (
-            t.group == group and scores.can_be_verified(t) and kind in ("", t.kind) and name in ("", t.trial.set)
-        )
-
-    kinds = sorted({t.kind for t in tried if scores.can_be_verified(t)})
-    sets = list(dict.fromkeys(t.trial.set for t in tried if t.group == "skill"))
-    for name in sets:
-        table.add(f"skills, {name}: key right", in_group("skill", name=name), right)
-    table.add("skills: key right", in_group("skill"), right)
-    table.add("skills: the same answer", in_group("skill"), lambda of: scores.share([scores.is_same(t) for t in of]))
-    table.add(
-        "skills: key right where heard right",
-        lambda t: t.group == "skill" and scores.can_be_verified(t),
-        lambda of: right([t for t in of if t.reply.words == list(t.trial.example.item.words)]),
-    )
-    for group in scores.ACOUSTIC_GROUPS:
-        for kind in (k for k in kinds if k.startswith(f"{group}/")):
-            table.add(kind.replace("/", ": "), in_group(group, kind), right, majority=True)
-    for name in dict.fromkeys(t.trial.set for t in tried if t.trial.accepts):
-        table.add(
-            f"small talk, {name}: sensible", lambda t, n=name: bool(t.trial.accepts) and t.trial.set == n, right
-        )  # fmt: skip
-
-
-class _Rows:
-    """Collects rows over the same columns."""
-
-    def __init__(self, columns: dict[str, list[Tried]]) -> None:
-        self._columns = columns
-        self.rows: list[dict[str, Any]] = []
-
-    def add(
-        self, what: str, chosen: Any, score: Any, *, unit: str = "%", majority: bool = False,
-        only: tuple[str, ...] | None = None,
-    ) -> None:  # fmt: skip
-        """A row of what `score` makes of the trials that `chosen` takes; none where it takes none."""
-        of = [t for t in self._columns["listening"] if chosen(t)]
-        if not of:
-            return
-        row: dict[str, Any] = {"what": what, "of": len(of), "unit": unit}
-        for name, tried in self._columns.items():
-            if only is None or name in only:
-                row[name] = score([t for t in tried if chosen(t)])
-        if majority:
-            row["majority"] = scores.majority(of)
-        self.rows.append(row)
 
 
 def _people(tried: Sequence[Tried]) -> dict[str, float]:
