@@ -57,8 +57,8 @@ def test_every_stage_runs_and_what_comes_out_is_served(recipe: Path) -> None:
     assert made_of["agreement"]["exact"] >= 0.98
     assert made_of["agreement"]["embeddings"] < 0.01
     result = json.loads((run / "evaluate" / "result.json").read_text())
-    assert result["about"]["missing"] == ["skills, festival: nothing there", "sentences, festival: nothing there"]
-    assert {"format kept", "sound: key"} & {row["what"] for row in result["rows"]}
+    assert set(result["about"]["missing"]) <= {"people: nothing there"}
+    assert "format kept" in {row["what"] for row in result["rows"]}
     readme = (model / "README.md").read_text()
     assert readme.startswith("# Tiny: ")
     assert "- preference: " in readme
@@ -101,7 +101,7 @@ def test_what_training_holds_is_what_is_served(tmp_path: Path) -> None:
 
 
 def test_an_export_that_says_something_else_is_refused() -> None:
-    require(Agreement(0.0, 0.8, 1.0))
+    require(Agreement(0.0, 0.6, 1.0))
     for found in (Agreement(0.0, 0.5, 1.0), Agreement(0.0, 1.0, 0.9)):
         with pytest.raises(ExportDamaged, match="int8"):
             require(found)

@@ -6,7 +6,7 @@ no trial's argument occurs in training; the family `festival` is never trained o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -81,25 +81,26 @@ def _parts(amounts: Amounts, seed: int, mixture: Mixture) -> Iterator[Part]:
     plan.append((UNSEEN_FAMILY, amounts.unseen_skills, amounts.unseen_sentences))
     for family, skills, sentences in plan:
         held = HeldOut(seed, mixture, family)
-        yield f"skills, {family}", partial(held.trials, "skill", skills)
-        yield f"sentences, {family}", partial(held.trials, "transcribe", sentences)
-    held = HeldOut(seed, mixture, "")
+        yield from held.parts({"skill": skills, "transcribe": sentences})
+    unclear = amounts.nothing // 2
+    wanted = {"sound": amounts.sounds, "voice": amounts.voices, "none": amounts.nothing - unclear, "unclear": unclear}
+    yield from HeldOut(seed, mixture, "", SOUNDS).parts(wanted)
     if mixture.people:
-        yield RECORDINGS, partial(held.trials, "people", amounts.people, name=RECORDINGS)
-    for kind, count in (("sound", amounts.sounds), ("voice", amounts.voices)):
-        yield kind, partial(held.trials, kind, count)
-    for kind, count in (("none", amounts.nothing // 2), ("unclear", amounts.nothing - amounts.nothing // 2)):
-        yield kind, partial(held.trials, kind, count)
+        yield from HeldOut(seed, mixture, "", RECORDINGS).parts({"people": amounts.people})
     if amounts.talk:
         for family in TALK_FAMILIES:
             yield f"small talk, {family}", partial(checklist, family, seed)
 
 
 class HeldOut:
-    """Held-out examples in the voices of one family, or for "" in those of the mixture. Loads them when first asked."""
+    """Held-out examples in the voices of one family, or for "" in those of the mixture. Loads them when first asked.
 
-    def __init__(self, seed: int, mixture: Mixture, family: str) -> None:
+    name: of the set of trials; the family's by default.
+    """
+
+    def __init__(self, seed: int, mixture: Mixture, family: str, name: str = "") -> None:
         self._seed, self._mixture, self._family = seed, mixture, family
+        self._name = name or family
 
     @cached_property
     def _generator(self) -> Generator:
@@ -108,10 +109,15 @@ class HeldOut:
 
         return Generator(self._seed, self._mixture, Voices({self._family: 1.0}) if self._family else None)
 
-    def trials(self, kind: str, count: int, *, name: str = "") -> list[Trial]:
-        """`count` trials of one kind, in the set `name`, by default the family's."""
-        examples = self._generator.held_out(count, kind, self._family) if count else []
-        return [Trial(name or self._family or SOUNDS, example) for example in examples]
+    def parts(self, wanted: Mapping[str, int]) -> Iterator[Part]:
+        """What makes so many trials of each kind; kinds of which none is wanted are left out."""
+        for kind, count in wanted.items():
+            if count:
+                yield f"{kind}, {self._name}", partial(self.trials, kind, count)
+
+    def trials(self, kind: str, count: int) -> list[Trial]:
+        """`count` trials of one kind."""
+        return [Trial(self._name, example) for example in self._generator.held_out(count, kind, self._family)]
 
 
 def checklist(family: str, seed: int) -> list[Trial]:
