@@ -38,6 +38,7 @@ from realtime.engine.config import EngineConfig
 from realtime.errors import ConfigurationError, ForethoughtError, LimitError
 from realtime.metrics import Metrics
 from realtime.opening import Opening, open_protocol, session_defaults
+from realtime.priority import Precedence, take_precedence
 from realtime.protocol import ClientSecrets, RandomIds, SessionConfig
 from realtime.replay.recorder import SessionRecorder
 from realtime.replay.tape import manifest_hash, prepare_directory
@@ -111,6 +112,7 @@ class Server:
         self._access = AccessPolicy()
         self._record_dir = _resolved(settings.server.record_dir)
         self._detectors: dict[str, str] = {}  # hashes, for tapes
+        self._precedence = Precedence.ORDINARY
 
     # --- SessionHost --------------------------------------------------------------------------------
 
@@ -180,6 +182,9 @@ class Server:
             self._detectors = _detector_hashes()
             log.warning("recording_what_is_said", directory=str(self._record_dir))
         listening = _bind(settings.host, settings.port)
+        if settings.realtime_priority:
+            self._precedence = take_precedence()
+        log.info("event_loop_precedence", precedence=self._precedence.value)
         config = uvicorn.Config(
             self._application(), log_config=None, access_log=False, lifespan="off", server_header=False,
             proxy_headers=False,
@@ -314,6 +319,7 @@ class Server:
             "max_sessions": self.settings.server.max_sessions,
             "recording": self._record_dir is not None,
             "engine": {"pid": self.engine.pid, "restarts": self.engine.restarts, "memory_bytes": health.rss_bytes},
+            "loop_precedence": self._precedence.value,
             "loop_lag_p99_ms": round(self.metrics.lag_p99_ms, 2),
         }
         return JSONResponse(body, status_code=200 if ready else 503)
