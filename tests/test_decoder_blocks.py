@@ -85,6 +85,19 @@ def test_several_growing_sequences_each_keep_one_run() -> None:
     assert all(len(runs(table)) == 1 for table in tables)
 
 
+def test_little_use_of_a_large_pool_stays_among_its_first_blocks() -> None:
+    """Memory is committed as it is written, so what comes and goes must not wander through the pool."""
+    pool = BlockPool(1000)
+    trunks: list[list[int]] = [pool.allocate(10) for _ in range(4)]
+    touched = {block for trunk in trunks for block in trunk}
+    for turn in range(200):
+        trunk = trunks[turn % 4]
+        lane = pool.allocate(3, after=trunk[-1])
+        touched.update(lane)
+        pool.release(lane)
+    assert max(touched) < 4 * (10 + 3 + 16)
+
+
 @given(st.lists(st.integers(0, 9), max_size=30))
 def test_runs_expand_to_the_same_blocks(blocks: list[int]) -> None:
     found = runs(blocks)

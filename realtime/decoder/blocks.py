@@ -2,7 +2,8 @@
 
 A block is a fixed number of consecutive cache slots. Sequences share blocks by reference count; whoever wants to
 write into a block that others hold asks for a fresh one first (copy on write). Blocks are handed out so that the
-blocks of one growing sequence have consecutive ids: attention reads such a run as one view, without a copy.
+blocks of one growing sequence have consecutive ids: attention reads such a run as one view, without a copy. Low ids
+come first, because a block that was never used costs no memory yet.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Iterable
 from realtime.errors import EngineOverloaded
 
 _FREE, _USED = 1, 0
+# Left free behind a sequence that may still grow: 256 positions, more than most turns and answers have.
+_ROOM_BLOCKS = 16
 _FREE_RUN = re.compile(rb"\x01+")
 
 
@@ -81,8 +84,10 @@ class BlockPool:
     def _next(self, after: int | None, wanted: int) -> int:
         if after is not None and after + 1 < self.total and self._map[after + 1] == _FREE:
             return after + 1
-        start, end = max((match.span() for match in _FREE_RUN.finditer(self._map)), key=lambda run: run[1] - run[0])
-        # The block before the run belongs to a sequence that may still grow: leave it the first half of the room.
+        runs = [match.span() for match in _FREE_RUN.finditer(self._map)]
+        roomy = (run for run in runs if run[1] - run[0] >= wanted + _ROOM_BLOCKS)
+        start, end = next(roomy, None) or max(runs, key=lambda run: run[1] - run[0])
+        # The block before the run belongs to a sequence that may still grow: leave it room, at most half.
         if start > 0 and end - start >= 2 * wanted:
-            return int(start + (end - start) // 2)
-        return int(start)
+            return start + min((end - start) // 2, _ROOM_BLOCKS)
+        return start

@@ -5,6 +5,7 @@ Weights are packed into one piece of memory in the order in which a step reads t
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable
 from collections.abc import Sequence as Sequence_
 
@@ -34,7 +35,7 @@ class NativeCache:
         self.head_pad = _filled(shape.head_dim, step.HEAD_MULTIPLE)
         unit_floats = step.UNIT * shape.kv_heads * (shape.head_dim + self.head_pad)
         units = blocks * block_tokens // step.UNIT
-        self.memory = _aligned(shape.layers * units * unit_floats * 4).view(np.float32)
+        self.memory = _small_pages(shape.layers * units * unit_floats * 4).view(np.float32)
         self.layer_floats = units * unit_floats
         self._blocks = self.memory.reshape(shape.layers, blocks, block_tokens // step.UNIT * unit_floats)
 
@@ -183,6 +184,15 @@ def _aligned(size: int) -> NDArray[np.uint8]:
     memory = np.empty(size + 64, np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + size]
+
+
+def _small_pages(size: int) -> NDArray[np.uint8]:
+    """`size` bytes, page by page as they are written. NumPy asks for huge pages, and then one block of the cache, which
+    is a few KiB in each layer, commits 2 MiB in each."""
+    memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # on a page's border
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, np.uint8)
 
 
 def _filled(count: int, multiple: int) -> int:
