@@ -17,7 +17,7 @@ from torch import Tensor
 from realtime.decoder.linear import Matrix
 from realtime.decoder.model import LayerWeights, rotation_table
 from realtime.decoder.native import step
-from realtime.decoder.native.products import pack
+from realtime.decoder.native.products import pack, unpacked
 from realtime.decoder.sequence import BlockCopy, Row
 from realtime.decoder.shape import DecoderShape
 
@@ -70,6 +70,7 @@ class NativeNetwork:
                 add(matrix)
             bias = torch.zeros(0) if layer.qkv.bias is None else layer.qkv.bias
             biases.append(bias.float().numpy())
+        self._head_at = ends[-1]
         add(head)
         self._norms = np.stack([norm.float().numpy() for norm in (*norms, final_norm)])
         self._bias = np.stack(biases)
@@ -89,6 +90,11 @@ class NativeNetwork:
         self._cos, self._sin = rotation.real.contiguous().numpy(), rotation.imag.contiguous().numpy()
         self._width = _filled(shape.width, step.OUTPUTS)
         self._make_room(8)
+
+    def head_rows(self, ids: Tensor) -> Tensor:
+        """Rows of the head's matrix: float32 [n, width]. ids: int64 [n]. What a tied embedding table consists of."""
+        weight, scale = unpacked(self._weights[self._head_at :], self.shape.width, ids.numpy(), step.KIND)
+        return torch.from_numpy(weight.astype(np.float32) * scale[:, None])
 
     def new_cache(self, blocks: int, block_tokens: int) -> NativeCache:
         """The memory for keys and values of `blocks` blocks."""
