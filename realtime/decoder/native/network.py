@@ -30,6 +30,8 @@ class NativeCache:
     Not read where it was not written; the operating system commits it only as it is written.
     """
 
+    reads_runs = False
+
     def __init__(self, shape: DecoderShape, blocks: int, block_tokens: int) -> None:
         self.block_tokens = block_tokens
         self.head_pad = _filled(shape.head_dim, step.HEAD_MULTIPLE)
