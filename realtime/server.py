@@ -37,6 +37,7 @@ from realtime.conversation import Conversation, Services
 from realtime.engine.client import EngineClient
 from realtime.engine.config import EngineConfig
 from realtime.errors import ConfigurationError, ForethoughtError, LimitError
+from realtime.heap import give_back_freed_memory
 from realtime.metrics import Metrics
 from realtime.opening import Opening, open_protocol, session_defaults
 from realtime.priority import Precedence, take_precedence
@@ -183,6 +184,7 @@ class Server:
             self._detectors = _detector_hashes()
             log.warning("recording_what_is_said", directory=str(self._record_dir))
         listening = _bind(settings.host, settings.port)
+        give_back_freed_memory()
         if settings.realtime_priority:
             self._precedence = take_precedence()
         log.info("event_loop_precedence", precedence=self._precedence.value)
