@@ -45,6 +45,8 @@ class ServerSettings(_Section):
     drain_s: float = Field(default=10.0, ge=0)
     """How long turns in flight may finish after SIGTERM."""
     session_minutes: float = Field(default=60.0, gt=0)
+    realtime_priority: bool = True
+    """Ask the kernel to run the event loop, and with it the 20 ms beat, before everything else here."""
     record_dir: Path | None = None
     """Where sessions are recorded for replay, with everything that is said in them; unset records nothing."""
     record_mb: int = Field(default=256, ge=1)

@@ -21,9 +21,10 @@ class Pool(RuleBasedStateMachine):
 
     holdings = Bundle("holdings")
 
-    @initialize(total=st.integers(1, 40))
-    def start(self, total: int) -> None:
-        self.pool = BlockPool(total)
+    @initialize(total=st.integers(1, 40), in_runs=st.booleans())
+    def start(self, total: int, in_runs: bool) -> None:
+        self.in_runs = in_runs
+        self.pool = BlockPool(total, in_runs=in_runs)
         self.held: list[list[int]] = []
 
     @rule(target=holdings, count=st.integers(0, 12), data=st.data())
@@ -38,7 +39,9 @@ class Pool(RuleBasedStateMachine):
         blocks = self.pool.allocate(count, after=after)
         assert len(set(blocks)) == count
         assert all(before[block] == 0 for block in blocks)
-        if count and after is not None and after + 1 < self.pool.total and before[after + 1] == 0:
+        if not self.in_runs:
+            assert blocks == [block for block in range(self.pool.total) if before[block] == 0][:count]
+        elif count and after is not None and after + 1 < self.pool.total and before[after + 1] == 0:
             assert blocks[0] == after + 1
         self.held.append(blocks)
         return blocks
@@ -83,6 +86,19 @@ def test_several_growing_sequences_each_keep_one_run() -> None:
         for table in tables:
             table.extend(pool.allocate(1, after=table[-1] if table else None))
     assert all(len(runs(table)) == 1 for table in tables)
+
+
+def test_no_more_blocks_are_ever_touched_than_were_in_use_at_once() -> None:
+    """Memory is committed as it is written, so what comes and goes must not wander through the pool."""
+    pool = BlockPool(1000, in_runs=False)
+    trunks: list[list[int]] = [pool.allocate(10) for _ in range(4)]
+    touched = {block for trunk in trunks for block in trunk}
+    for turn in range(200):
+        trunk = trunks[turn % 4]
+        lane = pool.allocate(3, after=trunk[-1])
+        touched.update(lane)
+        pool.release(lane)
+    assert touched == set(range(4 * 10 + 3))
 
 
 @given(st.lists(st.integers(0, 9), max_size=30))

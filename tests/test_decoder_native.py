@@ -22,7 +22,7 @@ from realtime.decoder.native import rows as row_kernels
 from realtime.decoder.native import step
 from realtime.decoder.native.host import KIND_VARIABLE, kind_of_host, use_cache
 from realtime.decoder.native.network import NativeNetwork
-from realtime.decoder.native.products import KINDS, LEVELS, MOST_ROWS, Kind, pack, product
+from realtime.decoder.native.products import KINDS, LEVELS, MOST_ROWS, Kind, pack, product, unpacked
 from realtime.decoder.shape import DecoderShape
 from tests.decoder_tiny import run_alone, section, seed_tokenizer, source, tiny_decoder
 
@@ -63,6 +63,17 @@ def test_products_are_exact_on_every_kind_of_cpu(kind: Kind, rows: int) -> None:
             sums.ctypes.data, y.ctypes.data, y.strides[0], add,
         )  # fmt: skip
         assert np.array_equal(y[:, :outputs], wanted)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_rows_come_out_of_a_packed_matrix_as_they_went_in(kind: Kind) -> None:
+    random = np.random.default_rng(0)
+    weight = random.integers(-127, 128, (200, 48)).astype(np.int8)
+    scale = random.random(200).astype(np.float32)
+    wanted = np.array([0, 199, 63, 64, 63, 17])
+    rows, scales = unpacked(pack(weight, scale, kind), 48, wanted, kind)
+    assert (rows == weight[wanted]).all()
+    assert (scales == scale[wanted]).all()
 
 
 def test_exponential() -> None:

@@ -1,8 +1,9 @@
 """Ownership of KV blocks: who holds which block, counted exactly. Knows neither tensors nor tokens.
 
 A block is a fixed number of consecutive cache slots. Sequences share blocks by reference count; whoever wants to
-write into a block that others hold asks for a fresh one first (copy on write). Blocks are handed out so that the
-blocks of one growing sequence have consecutive ids: attention reads such a run as one view, without a copy.
+write into a block that others hold asks for a fresh one first (copy on write). Blocks are handed out lowest first, as a
+block that was never used costs no memory yet; or so that the blocks of one growing sequence have consecutive ids,
+where attention reads such a run as one view, without a copy.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ _FREE_RUN = re.compile(rb"\x01+")
 
 
 class BlockPool:
-    """`total` blocks with reference counts. All methods are atomic: they either happen whole or raise."""
+    """`total` blocks with reference counts. All methods are atomic: they either happen whole or raise.
 
-    def __init__(self, total: int) -> None:
+    in_runs: keep the blocks of a sequence together; otherwise use as few different blocks as possible.
+    """
+
+    def __init__(self, total: int, *, in_runs: bool = True) -> None:
         if total < 1:
             raise ValueError(f"a block pool needs at least one block, not {total}")
         self.total = total
         self.free = total
+        self._in_runs = in_runs
         self._references = [0] * total
         self._map = bytearray([_FREE]) * total  # one byte a block, so that free runs are found at C speed
 
@@ -37,7 +42,7 @@ class BlockPool:
         return self._references[block]
 
     def allocate(self, count: int, *, after: int | None = None) -> list[int]:
-        """`count` free blocks, each held once; if possible the ones that follow block `after`.
+        """`count` free blocks, each held once; in runs if possible the ones that follow block `after`.
 
         Raises EngineOverloaded, and changes nothing, when fewer than `count` are free.
         """
@@ -79,6 +84,8 @@ class BlockPool:
                 raise ValueError(f"KV block {block} is not held by anyone")
 
     def _next(self, after: int | None, wanted: int) -> int:
+        if not self._in_runs:
+            return self._map.index(_FREE)
         if after is not None and after + 1 < self.total and self._map[after + 1] == _FREE:
             return after + 1
         start, end = max((match.span() for match in _FREE_RUN.finditer(self._map)), key=lambda run: run[1] - run[0])

@@ -61,7 +61,8 @@ class Weights:
     """A loaded decoder: the network and its embedding table."""
 
     network: AnyNetwork
-    embedding: Embedding
+    embedding: Callable[[Tensor], Tensor]
+    """int64 [n] token ids to float32 [n, width]."""
     parameters: int
 
 
@@ -88,7 +89,11 @@ def load_weights(
     if native and device == "cpu" and not exact and kv_dtype == torch.float32 and native_available(shape):
         from realtime.decoder.native.network import NativeNetwork  # noqa: PLC0415  (its compiler loads for a second)
 
-        network = NativeNetwork(shape, loader.layers(), final_norm, head)
+        native_network = NativeNetwork(shape, loader.layers(), final_norm, head)
+        if shape.tied_head and table.scale is not None:
+            # The packed head holds the same numbers: a table beside it would be 28 MB for nothing.
+            return Weights(native_network, native_network.head_rows, loader.parameters)
+        network = native_network
     else:
         linear = _linear_kind(exact, device)
         network = Network(shape, loader.layers(), final_norm, head, linear=linear, device=device, kv_dtype=kv_dtype)

@@ -48,8 +48,8 @@ class Decoder:
         self.parameters = weights.parameters
         self.tokenizer = tokenizer
         self.frames = FrameStore(self.shape.width, device=device)
-        self.pool = BlockPool(kv_tokens // block_tokens)
-        self.cache: Cache = weights.network.new_cache(self.pool.total, block_tokens)
+        self.cache: Cache = weights.network.new_cache(kv_tokens // block_tokens, block_tokens)
+        self.pool = BlockPool(kv_tokens // block_tokens, in_runs=self.cache.reads_runs)
         self._block_tokens = block_tokens
         self._runner = Runner(weights, self.cache, self.pool, self.frames, device)
 

@@ -21,6 +21,8 @@ class Cache(Protocol):
     """The cache of either network, as its owner sees it."""
 
     block_tokens: int
+    reads_runs: bool
+    """Whether consecutive blocks are read faster than scattered ones."""
 
     def fill(self, value: float) -> None: ...
 
@@ -44,6 +46,8 @@ class KvCache:
     blocks, block_tokens: capacity; positions that fit are blocks * block_tokens.
     dtype: of keys and values.
     """
+
+    reads_runs = True
 
     def __init__(
         self,

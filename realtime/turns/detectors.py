@@ -52,6 +52,8 @@ def open_session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    # The end-of-turn model's arena would hold 20 MB from its first answer on.
+    options.enable_cpu_mem_arena = False
     # A spinning pool would take a core from the playout between frames.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -5,6 +5,7 @@ Weights are packed into one piece of memory in the order in which a step reads t
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable
 from collections.abc import Sequence as Sequence_
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from realtime.decoder.linear import Matrix
 from realtime.decoder.model import LayerWeights, rotation_table
 from realtime.decoder.native import step
-from realtime.decoder.native.products import pack
+from realtime.decoder.native.products import pack, unpacked
 from realtime.decoder.sequence import BlockCopy, Row
 from realtime.decoder.shape import DecoderShape
 
@@ -29,12 +30,14 @@ class NativeCache:
     Not read where it was not written; the operating system commits it only as it is written.
     """
 
+    reads_runs = False
+
     def __init__(self, shape: DecoderShape, blocks: int, block_tokens: int) -> None:
         self.block_tokens = block_tokens
         self.head_pad = _filled(shape.head_dim, step.HEAD_MULTIPLE)
         unit_floats = step.UNIT * shape.kv_heads * (shape.head_dim + self.head_pad)
         units = blocks * block_tokens // step.UNIT
-        self.memory = _aligned(shape.layers * units * unit_floats * 4).view(np.float32)
+        self.memory = _small_pages(shape.layers * units * unit_floats * 4).view(np.float32)
         self.layer_floats = units * unit_floats
         self._blocks = self.memory.reshape(shape.layers, blocks, block_tokens // step.UNIT * unit_floats)
 
@@ -69,6 +72,7 @@ class NativeNetwork:
                 add(matrix)
             bias = torch.zeros(0) if layer.qkv.bias is None else layer.qkv.bias
             biases.append(bias.float().numpy())
+        self._head_at = ends[-1]
         add(head)
         self._norms = np.stack([norm.float().numpy() for norm in (*norms, final_norm)])
         self._bias = np.stack(biases)
@@ -88,6 +92,11 @@ class NativeNetwork:
         self._cos, self._sin = rotation.real.contiguous().numpy(), rotation.imag.contiguous().numpy()
         self._width = _filled(shape.width, step.OUTPUTS)
         self._make_room(8)
+
+    def head_rows(self, ids: Tensor) -> Tensor:
+        """Rows of the head's matrix: float32 [n, width]. ids: int64 [n]. What a tied embedding table consists of."""
+        weight, scale = unpacked(self._weights[self._head_at :], self.shape.width, ids.numpy(), step.KIND)
+        return torch.from_numpy(weight.astype(np.float32) * scale[:, None])
 
     def new_cache(self, blocks: int, block_tokens: int) -> NativeCache:
         """The memory for keys and values of `blocks` blocks."""
@@ -183,6 +192,15 @@ def _aligned(size: int) -> NDArray[np.uint8]:
     memory = np.empty(size + 64, np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + size]
+
+
+def _small_pages(size: int) -> NDArray[np.uint8]:
+    """`size` bytes, page by page as they are written. NumPy asks for huge pages, and then one block of the cache, which
+    is a few KiB in each layer, commits 2 MiB in each."""
+    memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # on a page's border
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, np.uint8)
 
 
 def _filled(count: int, multiple: int) -> int:

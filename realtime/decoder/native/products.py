@@ -81,6 +81,16 @@ def pack(weight: np.ndarray, scale: np.ndarray, kind: Kind) -> np.ndarray:
     return packed.reshape(-1)
 
 
+def unpacked(packed: np.ndarray, inputs: int, rows: np.ndarray, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
+    """Some output rows of a packed matrix as they went in: int8 [n, in], and their scales [n]. rows: int64 [n]."""
+    blocks = packed.reshape(-1, kind.block_bytes(inputs))
+    element = np.dtype(np.uint32 if kind.depth == 4 else np.uint16)
+    weights = blocks[:, : kind.outputs * inputs].view(element).reshape(len(blocks), inputs // kind.depth, kind.outputs)
+    block, place = np.divmod(rows, kind.outputs)
+    chosen = np.ascontiguousarray(weights[block, :, place]).view(np.uint8) - np.uint8(kind.offset)
+    return chosen.view(np.int8), blocks[:, kind.outputs * inputs :].view(np.float32)[block, place]
+
+
 def product(kind: Kind, rows: int) -> Any:
     """The kernel for `rows` rows and one block.
 
