@@ -3,8 +3,8 @@
     python -m training.with_transcriber MODEL WHISPER OUT [--keep-hearing]
 
 MODEL is a checkpoint directory (models/seed). WHISPER is a directory with a CTranslate2 Whisper: model.bin, config.json
-and tokenizer.json. OUT gets the new checkpoint: MODEL's decoder and adapter, Whisper's encoder, and Whisper's decoder as
-the transcriber (`realtime.transcriber`), matrices in int8 with a scale per output row. With --keep-hearing MODEL's
+and tokenizer.json. OUT gets the new checkpoint: MODEL's decoder and adapter, Whisper's encoder, and Whisper's decoder
+as the transcriber (`realtime.transcriber`), matrices in int8 with a scale per output row. With --keep-hearing MODEL's
 encoder is Whisper's already and stays.
 """
 
@@ -108,6 +108,7 @@ def assemble(model: Path, whisper: Path, out: Path, *, keep_hearing: bool) -> No
     write_parts(tensors, out)
     config = json.loads((model / "config.json").read_text())
     config["encoder"] |= {"right_context_ms": RIGHT_CONTEXT_MS, "default_chunk_frames": CHUNK_FRAMES}
+    config["human_speech"] = ""  # what a user is warned of
     config["transcriber"] = transcriber_section(theirs, json.loads((whisper / "config.json").read_text()))
     (out / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):

@@ -127,7 +127,7 @@ class TranscriberNetwork(nn.Module):
         n, end = len(frames), heard.count + len(frames)
         assert end <= heard.room, f"{end} frames for a room of {heard.room}"
         for index, project in enumerate(self.cross_kv):
-            kv = project(frames).view(n, 2, self.shape.heads, -1).permute(1, 2, 0, 3)  # [2, heads, n, head_dim]
+            kv = project(frames).view(n, 2, self.shape.heads, heard.keys.shape[3]).permute(1, 2, 0, 3)  # [2, heads, n, head_dim]
             heard.keys[index, :, heard.count : end] = kv[0]
             heard.values[index, :, heard.count : end] = kv[1]
         heard.count = end

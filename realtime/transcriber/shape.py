@@ -13,10 +13,10 @@ from realtime.errors import CheckpointError
 class TranscriberShape:
     """Sizes, and the tokens that mean something.
 
-    positions: text tokens of a segment, the opening ones included. start: tokens that open every text. end: of the text.
-    silent: the token whose probability behind the first opening token says that nobody speaks. suppressed: never chosen;
-    suppressed_first: never chosen as the first token of a text. alignment_heads: (layer, head) of the heads that listen
-    to the sound of the very word. tokenizer: a file beside config.json.
+    positions: text tokens of a segment, the opening ones included. start: tokens that open every text. end: its end.
+    silent: the token whose probability behind the first opening token says that nobody speaks. suppressed: never
+    chosen; suppressed_first: never chosen as the first token of a text. alignment_heads: (layer, head) of those that
+    listen to the sound of the very word. tokenizer: a file beside config.json.
     """
 
     width: int

@@ -45,6 +45,8 @@ class Transcriber:
         `earlier`: what earlier passes wrote behind those, the newest first. Guesses from it are computed many at a time
         and stand if they would have been chosen. `written` is overwritten.
         """
+        if not heard.count:
+            return []
         shape, network = self.network.shape, self.network
         text, draft = list(agreed), Draft(earlier)
         most = min(most_tokens(heard.count), shape.positions - len(shape.start) - GUESS_MOST - 1)

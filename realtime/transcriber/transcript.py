@@ -1,7 +1,8 @@
 """The text of what was heard, token by token: when it ends, and how much of it will stay. Numbers only; no weights.
 
 A network that was trained on whole recordings does two things that a stream must not show: at the end of what it hears
-it begins again at the beginning, and it guesses at a word that is cut in two. Both show in where it listens (`Token.at`).
+it begins again at the beginning, and it guesses at a word that is cut in two. Both show in where it listens
+(`Token.at`).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 # The next word listens later than the last one, give or take; from the end of a text to its beginning is further back.
 BACK_FRAMES = 12
 # A word that is said twice is heard twice: the second time later than the first by more than this.
-AGAIN_FRAMES = 3
-# Whisper's own rule for where nobody speaks: a probability, and the mean log-probability of what was written all the same.
+AGAIN_FRAMES = 5
+# Whisper's own rule for where nobody speaks: a probability, and the mean log-probability of what was written anyhow.
 SILENT_LEAST, UNSURE_MOST = 0.6, -1.0
 # Faster than anybody speaks: 12 tokens a second, and a few for a short sound.
 TOKENS_LEAST, FRAMES_PER_TOKEN = 8, 4
