@@ -51,10 +51,11 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
         ),
     )
     _warm_up(core)
+    heard_by = 0 if transcriber is None else transcriber.network.size
     ready = m.Ready(
         version=m.CHANNEL_VERSION,
         model=directory.name,
-        parameters=decoder.parameters + sum(weight.numel() for weight in audio_model.parameters()),
+        parameters=decoder.parameters + sum(weight.numel() for weight in audio_model.parameters()) + heard_by,
         device="cpu",
         load_ms=0.0,
         human_speech=settings.get("human_speech", ""),

@@ -36,14 +36,17 @@ def load_network(source: TensorSource, shape: TranscriberShape, *, exact: bool) 
         )
         for n in range(shape.layers)
     ]
+    norm, embedding = loader.norm("norm", width), loader.matrix("embed", shape.vocab_size, width, bias=False)
+    positions = loader.tensor("positions", (shape.positions, width)).float()
     network = TranscriberNetwork(
         shape,
         blocks,
-        loader.norm("norm", width),
-        loader.matrix("embed", shape.vocab_size, width, bias=False),
-        loader.tensor("positions", (shape.positions, width)).float(),
+        norm,
+        embedding,
+        positions,
         linear=DenseLinear if exact or not int8_available() else Int8Linear,
         dense=DenseLinear,
+        parameters=loader.parameters,
     )
     return network.requires_grad_(False).eval()
 
@@ -52,6 +55,7 @@ class _Loader:
     def __init__(self, source: TensorSource) -> None:
         self._source = source
         self._names = set(source.names())
+        self.parameters = 0
 
     def norm(self, name: str, width: int) -> NormWeights:
         return NormWeights(
@@ -70,4 +74,5 @@ class _Loader:
         tensor = self._source.tensor(full)
         if tuple(tensor.shape) != shape:
             raise CheckpointError(f"{full} has shape {tuple(tensor.shape)}; the config says {shape}")
+        self.parameters += tensor.numel()
         return tensor.clone()  # the file's mapping must not back the weights

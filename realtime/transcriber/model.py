@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from realtime.decoder.compiled import compiled
 from realtime.decoder.linear import Matrix
 from realtime.transcriber.shape import TranscriberShape
 
@@ -105,10 +106,12 @@ class TranscriberNetwork(nn.Module):
         *,
         linear: MakeLinear,
         dense: MakeLinear,
+        parameters: int = 0,
     ) -> None:
         super().__init__()
         self.shape = shape
-        self.blocks = nn.ModuleList(Block(block, shape.heads, shape.norm_eps, linear) for block in blocks)
+        self.size = parameters
+        self.blocks = [compiled(Block(block, shape.heads, shape.norm_eps, linear).eval()) for block in blocks]
         # A frame's keys and values are computed once and read at every word: worth exact arithmetic.
         self.cross_kv = nn.ModuleList(dense(block.cross_kv) for block in blocks)
         self.norm = _norm(norm, shape.norm_eps)
@@ -127,7 +130,9 @@ class TranscriberNetwork(nn.Module):
         n, end = len(frames), heard.count + len(frames)
         assert end <= heard.room, f"{end} frames for a room of {heard.room}"
         for index, project in enumerate(self.cross_kv):
-            kv = project(frames).view(n, 2, self.shape.heads, heard.keys.shape[3]).permute(1, 2, 0, 3)  # [2, heads, n, head_dim]
+            kv = (
+                project(frames).view(n, 2, self.shape.heads, heard.keys.shape[3]).permute(1, 2, 0, 3)
+            )  # [2, heads, n, head_dim]
             heard.keys[index, :, heard.count : end] = kv[0]
             heard.values[index, :, heard.count : end] = kv[1]
         heard.count = end
@@ -183,5 +188,6 @@ class TranscriberNetwork(nn.Module):
 
 def _norm(weights: NormWeights, eps: float) -> nn.LayerNorm:
     norm = nn.LayerNorm(len(weights.weight), eps)
-    norm.weight, norm.bias = nn.Parameter(weights.weight), nn.Parameter(weights.bias)
+    norm.weight = nn.Parameter(weights.weight, requires_grad=False)
+    norm.bias = nn.Parameter(weights.bias, requires_grad=False)
     return norm

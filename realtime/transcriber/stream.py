@@ -13,12 +13,12 @@ import torch
 
 from realtime.transcriber.model import Memory
 from realtime.transcriber.transcriber import Transcriber
-from realtime.transcriber.transcript import Token, common_prefix, settled
+from realtime.transcriber.transcript import Token, common_prefix, first_doubt, settled
 from streaming_encoder import Heard
 
-# Words are noted when two passes agree on them. What later passes begin with has been heard for longer than that: the
-# first words of a sentence are often understood only with those that follow.
-NOTED_BEFORE_FRAMES = 0
+# Words are noted when two passes agree on them and neither doubts them; the first words of a sentence are often
+# understood only with those that follow. After 3 s it is noted all the same. What passes begin with is older still.
+DOUBTED_FRAMES = 150
 AGREED_BEFORE_FRAMES = 250
 KEPT_TEXTS = 2
 
@@ -65,7 +65,8 @@ class TranscriberStream:
         final = heard.count
         text = self._write(step.ahead)
         said_twice = text[: common_prefix(self._passed, text)]
-        noted = settled(said_twice, len(self._agreed), final - NOTED_BEFORE_FRAMES)
+        sure = first_doubt(said_twice, final - DOUBTED_FRAMES)
+        noted = settled(said_twice[: max(sure, len(self._agreed))], len(self._agreed), final)
         agreed = settled(said_twice, len(self._agreed), final - AGREED_BEFORE_FRAMES)
         self._passed, self._agreed = text, text[:agreed]
         words = [*self._earlier, *self._words(text[:noted])]

@@ -16,6 +16,8 @@ BACK_FRAMES = 12
 AGAIN_FRAMES = 5
 # Whisper's own rule for where nobody speaks: a probability, and the mean log-probability of what was written anyhow.
 SILENT_LEAST, UNSURE_MOST = 0.6, -1.0
+# Log-probability under which a word may still become another one.
+LEAST_SURE = -0.8
 # Faster than anybody speaks: 12 tokens a second, and a few for a short sound.
 TOKENS_LEAST, FRAMES_PER_TOKEN = 8, 4
 
@@ -93,3 +95,9 @@ def common_prefix(text: Sequence[Token], other: Sequence[Token]) -> int:
     return next(
         (n for n, (a, b) in enumerate(zip(text, other, strict=False)) if a.id != b.id), min(len(text), len(other))
     )
+
+
+def first_doubt(text: Sequence[Token], before: int) -> int:
+    """Tokens in front of the first word that was heard at frame `before` or later and may be another word."""
+    doubts = (n for n, token in enumerate(text) if token.at >= before and token.letters and token.logprob < LEAST_SURE)
+    return next(doubts, len(text))
