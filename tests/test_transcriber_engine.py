@@ -121,3 +121,22 @@ def test_where_nobody_speaks_there_are_no_words(engine: EngineCore) -> None:
     said = end(engine, 1, 0)
     transcript = transcript_of(said)
     assert transcript.text == "[no speech]" and transcript.ready == 0
+
+
+def test_two_speakers_at_once_are_heard_each_alone(engine: EngineCore, parts: tuple[AudioModel, Decoder]) -> None:
+    engine.handle(m.OpenSession(session="t"))
+    engine.handle(m.StartTurn(session="t", turn=1, at_sample=0))
+    voices = {"s": sample(0), "t": sample(5)}
+    said: list[m.FromEngine] = []
+    for start in range(0, max(map(len, voices.values())), 16_000):
+        for session, pcm in voices.items():
+            part = pcm[start : start + 16_000].astype("<i2").tobytes()
+            said += engine.handle(m.Audio(session=session, turn=1, at_sample=start, pcm=part))
+        said += engine.step()  # both are behind, one is listened to
+    for session, pcm in voices.items():
+        said += engine.handle(m.EndTurn(session=session, turn=1, attempt=1, at_sample=len(pcm), max_tokens=4))
+    said += run(engine)
+    for session, pcm in voices.items():
+        own = [message for message in said if getattr(message, "session", "") == session]
+        assert (notes_of(own), transcript_of(own).text) == heard_alone(parts[0], pcm)
+    engine.handle(m.CloseSession(session="t"))

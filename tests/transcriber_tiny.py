@@ -53,7 +53,10 @@ def tiny_tensors(shape: TranscriberShape, seed: int = 0) -> dict[str, torch.Tens
             out[f"layers.{n}.{name}.bias"] = draw(size[0], scale=0.1)
     for norm in norms:
         # The last norm makes it sure of its words: doubted ones are noted only after seconds.
-        out[f"{norm}.weight"], out[f"{norm}.bias"] = (8 if norm == "norm" else 1) + draw(width, scale=0.1), draw(width, scale=0.1)
+        out[f"{norm}.weight"], out[f"{norm}.bias"] = (
+            (8 if norm == "norm" else 1) + draw(width, scale=0.1),
+            draw(width, scale=0.1),
+        )
     return {f"transcriber.{name}": tensor for name, tensor in out.items()}
 
 

@@ -283,7 +283,7 @@ class EngineCore:
         if votes:  # on their way before anything else is computed
             return votes
         self._pass_deadlines()
-        if notes := self._notes():
+        if (notes := self._notes()) is not None:
             return notes
         if self._begin_rehearsals():  # the sound was encoded for it: time to look for messages
             return []
@@ -328,11 +328,11 @@ class EngineCore:
         """The transcripts whose vote is due, with it."""
         return [vote for session in self._sessions.values() for vote in session.vote.cast_if_due()]
 
-    def _notes(self) -> list[m.FromEngine]:
-        """What the transcriber of one session hears, if it is behind and nobody waits for an answer."""
+    def _notes(self) -> list[m.FromEngine] | None:
+        """What the transcriber of one session hears; None where none is behind, or somebody waits for an answer."""
         behind = [session for session in self._sessions.values() if session.is_behind]
         if not behind or any(entry.service < Service.NOTE for _, entry in self._all_work()):
-            return []
+            return None
         return self._listen(behind[0])
 
     def _urgent_work(self) -> list[tuple[Session, Work]]:

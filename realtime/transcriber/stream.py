@@ -19,7 +19,7 @@ from streaming_encoder import Heard
 # Words are noted when two passes agree on them and neither doubts them; the first words of a sentence are often
 # understood only with those that follow. After 3 s it is noted all the same. What passes begin with is older still.
 DOUBTED_FRAMES = 150
-AGREED_BEFORE_FRAMES = 250
+AGREED_BEFORE_FRAMES = 400
 KEPT_TEXTS = 2
 
 
