@@ -285,8 +285,7 @@ class EngineCore:
         self._pass_deadlines()
         if (notes := self._notes()) is not None:
             return notes
-        if self._begin_rehearsals():  # the sound was encoded for it: time to look for messages
-            return []
+        self._begin_rehearsals()
         work = self._urgent_work()
         if not work:
             return []
@@ -342,14 +341,10 @@ class EngineCore:
             work = [item for item in work if item[1].service is not Service.REHEARSAL]
         return work
 
-    def _begin_rehearsals(self) -> bool:
-        """While a user speaks and the engine has nothing else to do, try out the answer to what was heard so far.
-
-        Returns whether one was begun.
-        """
+    def _begin_rehearsals(self) -> None:
+        """While a user speaks and the engine has nothing else to do, try out the answer to what was heard so far."""
         if not self._rehearsal_samples or any(e.service is not Service.REHEARSAL for _, e in self._all_work()):
-            return False
-        begun = False
+            return
         for session in self._sessions.values():
             heard = session.stream.samples
             fresh = heard - session.rehearsed_samples
@@ -358,8 +353,6 @@ class EngineCore:
                 session.rehearsed_samples = heard
                 tail, line = self._tail(session)
                 session.mind.rehearse(tail, session.heard_ms, line)
-                begun = True
-        return begun
 
     def _guess(self, entry: Work, spare: int) -> list[Symbol]:
         """What `entry`'s lane will probably write, as far as rows are left."""
