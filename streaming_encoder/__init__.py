@@ -11,7 +11,7 @@ from streaming_encoder.errors import (
     EncoderSettingError,
     StreamingEncoderError,
 )
-from streaming_encoder.model import AudioModel, load_audio_model
+from streaming_encoder.model import AudioModel, Heard, load_audio_model
 from streaming_encoder.stream import EncoderStream
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "ChunkPlan",
     "EncoderSettingError",
     "EncoderStream",
+    "Heard",
     "StreamingEncoderError",
     "TensorParts",
     "load_audio_model",

@@ -56,17 +56,26 @@ class ChunkCausalEncoder(nn.Module):
         self.ln = nn.LayerNorm(encoder.width, encoder.layer_norm_eps)
 
     def forward(self, mel: torch.Tensor, state: EncoderState, frames: int) -> torch.Tensor:
-        """mel: float32 [2 (frames + right), n_mels] -> the `frames` committed frames as float32 [frames / 2, width].
+        """mel: float32 [2 (frames + right), n_mels] -> all 50 Hz frames of the step, float32 [frames + right, width].
 
-        Writes the step into the scratch rows of the cache and replaces the convolution tails; `state.commit` follows.
+        Without the last norm: it follows the pooling (`pooled`), or stands alone (`unpooled`). Writes the step into the
+        scratch rows of the cache and replaces the convolution tails of the `frames` that `state.commit` makes final.
         """
         x = self._convolve(mel, state, frames)  # [frames + right, width]
         start = state.position
         x = x + self.pos[start : start + x.shape[0]]
         for index, layer in enumerate(self.layers):
             x = layer(x, state.keys[index], state.values[index], start)
-        pooled = x[:frames].view(frames // self.pool, self.pool, -1).mean(1)
-        heard: torch.Tensor = self.ln(pooled)
+        return x
+
+    def pooled(self, x: torch.Tensor) -> torch.Tensor:
+        """Frames of `forward`, [n, width], as 25 Hz frames [n / 2, width] for the adapter."""
+        heard: torch.Tensor = self.ln(x.view(len(x) // self.pool, self.pool, -1).mean(1))
+        return heard
+
+    def unpooled(self, x: torch.Tensor) -> torch.Tensor:
+        """Frames of `forward`, [n, width], as Whisper's own decoder reads them."""
+        heard: torch.Tensor = self.ln(x)
         return heard
 
     def _convolve(self, mel: torch.Tensor, state: EncoderState, frames: int) -> torch.Tensor:

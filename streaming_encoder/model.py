@@ -5,6 +5,7 @@ It holds no stream state and reads no audio; `streaming_encoder.stream` does tha
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,6 +22,21 @@ from streaming_encoder.state import EncoderState
 
 _PREFIXES = ("encoder.", "adapter.")
 _CONFIG_LIMIT_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one step heard, float32.
+
+    embeddings: [frames / 4, width], for the decoder. frames: [frames, encoder width], the same audio at 50 Hz.
+    ahead: [right, encoder width], the step's right context: what will be heard again, with more behind it, by the next.
+    begins_segment: nothing of what was heard before is context of these frames.
+    """
+
+    embeddings: torch.Tensor
+    frames: torch.Tensor
+    ahead: torch.Tensor
+    begins_segment: bool
 
 
 class AudioModel(nn.Module):
@@ -45,10 +61,10 @@ class AudioModel(nn.Module):
     def device(self) -> torch.device:
         return self.encoder.pos.device
 
-    def step(self, state: EncoderState, frames: int) -> torch.Tensor:
+    def step(self, state: EncoderState, frames: int) -> Heard:
         """Encode and commit the first `frames` frames of the state's window; what follows them is right context.
 
-        `frames` is a multiple of 4 and at most the plan's chunk. Returns float32 [frames / 4, width].
+        `frames` is a multiple of 4 and at most the plan's chunk.
         """
         config = self.config
         left = config.frontend.left_context_samples
@@ -57,9 +73,12 @@ class AudioModel(nn.Module):
         assert mel.shape[0] == (frames + state.plan.right_frames) * MEL_FRAMES_PER_FRAME, mel.shape
         sound = state.window[left : left + frames * config.frame_samples]
         prosody = None if self.prosody is None else self.prosody(sound)
-        embeddings: torch.Tensor = self.adapter(self.encoder(mel, state, frames), prosody)
+        begins_segment = state.position == 0
+        x = self.encoder(mel, state, frames)
+        unpooled = self.encoder.unpooled(x)
+        embeddings: torch.Tensor = self.adapter(self.encoder.pooled(x[:frames]), prosody)
         state.commit(frames, maxima)
-        return embeddings
+        return Heard(embeddings, unpooled[:frames], unpooled[frames:], begins_segment)
 
 
 def load_audio_model(checkpoint: Path | TensorParts, device: str | torch.device = "cpu") -> AudioModel:

@@ -55,7 +55,7 @@ class Prosody(nn.Module):
 
     def measure(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Level in dB of full scale, pitch in octaves above 100 Hz, and voicing 0..1, each float32 [..., n]."""
-        frames = samples.unflatten(-1, (-1, self.frame_samples))
+        frames = samples.reshape(*samples.shape[:-1], -1, self.frame_samples)
         power = frames.square().mean(-1)
         level_db = 10.0 * torch.log10(power.clamp_min(_FLOOR))
         periodicity = self._periodicity(frames - frames.mean(-1, keepdim=True))
@@ -78,11 +78,16 @@ class Prosody(nn.Module):
         lags = torch.arange(self.shortest, self.longest + 1, device=frames.device)
         early = energy[..., n - lags]  # of samples 0 .. n - lag
         late = energy[..., n, None] - energy[..., lags]  # of samples lag .. n
-        return correlation / (early * late).sqrt().clamp_min(_FLOOR * n)
+        periodicity: torch.Tensor = correlation / (early * late).sqrt().clamp_min(_FLOOR * n)
+        return periodicity
 
 
 def _bumps(value: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
-    """Heights at `value` of Gaussian bumps one spacing wide: [...] -> [..., centres]. Outside them the nearest holds."""
+    """Heights at `value` of Gaussian bumps one spacing wide: [...] -> [..., centres].
+
+    Outside them the nearest one holds.
+    """
     spacing = centres[1] - centres[0]
     inside = torch.minimum(torch.maximum(value, centres[0]), centres[-1])
-    return torch.exp(-0.5 * ((inside[..., None] - centres) / spacing).square())
+    heights: torch.Tensor = torch.exp(-0.5 * ((inside[..., None] - centres) / spacing).square())
+    return heights

@@ -15,7 +15,7 @@ import torch
 
 from streaming_encoder.config import ChunkPlan
 from streaming_encoder.features import sanitise
-from streaming_encoder.model import AudioModel
+from streaming_encoder.model import AudioModel, Heard
 from streaming_encoder.state import EncoderState
 
 
@@ -49,39 +49,47 @@ class EncoderStream:
         """Samples by which final embeddings lag behind the audio, beyond the chunk itself."""
         return self.plan.right_frames * self.model.config.frame_samples
 
-    @torch.inference_mode()
     def push(self, pcm: npt.NDArray[np.int16] | npt.NDArray[np.float32]) -> torch.Tensor:
         """Hear [n] samples, n >= 0, mono 16 kHz; return the embeddings that became final, float32 [m, width].
 
         Raises AudioInputError for other audio; then nothing of the push was heard and the stream goes on unharmed.
         """
+        return self._joined(self.hear(pcm))
+
+    @torch.inference_mode()
+    def hear(self, pcm: npt.NDArray[np.int16] | npt.NDArray[np.float32]) -> list[Heard]:
+        """As `push`, step by step: for who reads the 50 Hz frames, too."""
         state = self._state
         rest = torch.from_numpy(sanitise(pcm)).to(self.model.device)
-        final = []
+        final: list[Heard] = []
         while rest.shape[0]:
             taken = min(state.room, rest.shape[0])
             state.append(rest[:taken])
             rest = rest[taken:]
             if state.room == 0:
                 final.append(self.model.step(state, self.plan.chunk_frames))
-        return self._joined(final)
+        return final
 
-    @torch.inference_mode()
     def tail(self) -> torch.Tensor:
         """The embeddings that would follow if the turn ended exactly here, float32 [m, width].
 
         The turn is padded with zeros to whole embeddings (80 ms); zeros stand in for right context that never came.
         The stream does not change: pushing on gives what it would have given without this call.
         """
+        return self._joined(self.hear_tail())
+
+    @torch.inference_mode()
+    def hear_tail(self) -> list[Heard]:
+        """As `tail`, step by step. What is `ahead` of the last step is the silence behind the turn."""
         state = self._state.fork()
         config = self.model.config
         left = -(-state.filled // config.embedding_samples) * config.frames_per_embedding
-        final = []
+        steps = []
         while left:
             frames = min(left, self.plan.chunk_frames)
-            final.append(self.model.step(state, frames))
+            steps.append(self.model.step(state, frames))
             left -= frames
-        return self._joined(final)
+        return steps
 
     def finish(self) -> torch.Tensor:
         """`tail()`, then `reset()`: the end of the turn."""
@@ -94,9 +102,10 @@ class EncoderStream:
         """Forget the turn; the next push begins a new one."""
         self._state.reset()
 
-    def _joined(self, parts: list[torch.Tensor]) -> torch.Tensor:
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
+    @torch.inference_mode()
+    def _joined(self, steps: list[Heard]) -> torch.Tensor:
+        if len(steps) == 1:
+            return steps[0].embeddings
+        if not steps:
             return torch.empty(0, self.model.width, device=self.model.device)
-        return torch.cat(parts)
+        return torch.cat([step.embeddings for step in steps])

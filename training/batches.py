@@ -70,6 +70,8 @@ class Batches:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.join(_JOIN_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
 
     def __iter__(self) -> Iterator[Made]:
         """Raises queue.Empty where none comes for minutes: see what the processes printed."""
@@ -81,6 +83,7 @@ def _supply(form: Format, make: Callable[[int], Source], supply: Supply, out: An
     import signal  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
+    out.cancel_join_thread()  # at the end nobody takes what is left, and nothing waits for it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an orderly end takes the workers along
     with Feed(make, workers=supply.workers, seed=supply.seed, keeps=supply.keeps) as feed:
         feed.wait_for(supply.begins_with)

@@ -77,7 +77,6 @@ def run(
             progress = total / settings.budget_s
             is_over = progress >= 1 or now - began >= settings.sitting_s
             if is_over or now - saved >= settings.save_every_s:
-                _let_learn(model)  # what is frozen is not saved
                 folder.save(model, None if progress >= 1 else optimizer,
                             {"spent_s": total, "step": step, "done": progress >= 1})  # fmt: skip
                 saved = now
@@ -85,18 +84,13 @@ def run(
                     watch(model)
             if is_over:
                 break
-            _let_learn(model, decoder=progress >= settings.adapter_first)
+            optimizer.rests_decoder = progress < settings.adapter_first
             _step(model, optimizer, made, progress, meter)
             step += 1
             if step % STEPS_PER_ROW == 0:
                 folder.figures(meter.row(step, total, made))
                 meter = _Meter()
     return folder.is_done
-
-
-def _let_learn(model: SpeechModel, *, decoder: bool = True) -> None:
-    model.decoder.requires_grad_(decoder)
-    model.decoder.embed.requires_grad_(False)
 
 
 def _step(model: SpeechModel, optimizer: Optimizer, made: Made, progress: float, meter: _Meter) -> None:

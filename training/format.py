@@ -1,7 +1,7 @@
-"""An example as the tokens that the model reads and is to write: the format of the model card, "Prompt, token by token"..
+"""An example as the tokens that the model reads and is to write.
 
-
-It knows token ids only. Pieces are tokenised on their own and joined, as the engine does (`realtime.mind.dialect`).
+The format is the model card's, "Prompt, token by token". It knows token ids only. Pieces are tokenised on their own and
+joined, as the engine does (`realtime.mind.dialect`).
 """
 
 from __future__ import annotations

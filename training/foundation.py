@@ -1,8 +1,7 @@
-"""What training starts from: a served checkpoint's decoder, behind the untouched encoder of Whisper with a right context..
+"""What training starts from: a served checkpoint's decoder behind the untouched encoder of Whisper.
 
-
-It makes the new config.json and the first weights: the decoder's as they are, the adapter's fresh, since another
-encoder's frames are another language to it.
+It makes the new config.json, with a right context, and the first weights: the decoder's as they are, the adapter's
+fresh, since another encoder's frames are another language to it.
 """
 
 from __future__ import annotations

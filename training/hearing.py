@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from streaming_encoder import AudioModel, ChunkPlan
 from streaming_encoder.config import MEL_FRAMES_PER_FRAME
+from streaming_encoder.encoder import EncoderLayer
 from streaming_encoder.state import CONV1_CONTEXT, CONV2_CONTEXT
 
 
@@ -93,9 +94,10 @@ class BatchHearing:
         x = x[:, index.clamp_max(frames - 1)]
         mask = self._mask(index, committed, plan)
         for layer in encoder.layers:
+            assert isinstance(layer, EncoderLayer)
             x = _run_layer(layer, x, mask)
-        chunks = x.unflatten(1, (steps, plan.window_frames))[:, :, : plan.chunk_frames].flatten(1, 2)
-        pooled = chunks[:, :wanted].unflatten(1, (-1, encoder.pool)).mean(2)
+        chunks = x.view(len(x), steps, plan.window_frames, -1)[:, :, : plan.chunk_frames].flatten(1, 2)
+        pooled = chunks[:, :wanted].reshape(len(x), -1, encoder.pool, x.shape[-1]).mean(2)
         heard: Tensor = encoder.ln(pooled)
         return heard
 
@@ -113,7 +115,7 @@ class BatchHearing:
         return allowed[:, None]
 
 
-def _run_layer(layer: torch.nn.Module, x: Tensor, mask: Tensor) -> Tensor:
+def _run_layer(layer: EncoderLayer, x: Tensor, mask: Tensor) -> Tensor:
     """One `EncoderLayer` over [clips, frames, width] with a mask instead of a cache."""
     clips, frames, width = x.shape
     qkv = layer.qkv(layer.ln1(x)).view(clips, frames, 3, layer.heads, -1).permute(2, 0, 3, 1, 4)

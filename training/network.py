@@ -140,6 +140,8 @@ class Decoder(nn.Module):
 
     def compile_layers(self) -> None:
         """Let torch compile a layer, once for all of them and for any batch and length."""
+        # One variant each for training, watching and sampling; past the limit a layer would silently run uncompiled.
+        torch._dynamo.config.recompile_limit = 64
         for layer in self.layers:
             layer.compile(dynamic=True)
 

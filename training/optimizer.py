@@ -41,13 +41,14 @@ class Optimizer:
 
     def __init__(self, model: SpeechModel, rates: Rates) -> None:
         self.rates = rates
+        self.rests_decoder = False  # only the adapter learns; without gradients a layer would be compiled a second time
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         groups = []
         for part, factor in ((model.decoder, 1.0), (model.audio.adapter, rates.adapter)):
             for is_matrix in (True, False):
                 chosen = [p for p in part.parameters() if p.requires_grad and (p.dim() > 1) == is_matrix]
                 decay = rates.weight_decay if is_matrix else 0.0
-                groups.append({"params": chosen, "weight_decay": decay, "factor": factor})
+                groups.append({"params": chosen, "weight_decay": decay, "factor": factor, "is_decoder": part is model.decoder})  # fmt: skip
         fused = model.device.type == "cuda"
         self._adam = torch.optim.AdamW(groups, lr=rates.peak, betas=(0.9, 0.98), fused=fused)
 
@@ -55,7 +56,7 @@ class Optimizer:
         """Apply the gradients and clear them; returns their norm before clipping, which nobody waits for here."""
         rate = self.rates.peak * self.rates.at(progress)
         for group in self._adam.param_groups:
-            group["lr"] = rate * group["factor"]
+            group["lr"] = 0.0 if self.rests_decoder and group["is_decoder"] else rate * group["factor"]
         norm = nn.utils.clip_grad_norm_(self._parameters, self.rates.clip)
         self._adam.step()
         self._adam.zero_grad(set_to_none=True)

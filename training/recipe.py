@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,7 +77,7 @@ class Recipe:
     def read(self, name: str, kind: type[T]) -> T:
         """A section as `kind`. Raises RecipeError for settings that it does not have or that are of another type."""
         section = self.table(name)
-        known = {f.name for f in msgspec.inspect.type_info(kind).fields}  # type: ignore[union-attr]
+        known = {f.name for f in fields(kind)}  # type: ignore[arg-type]  # a dataclass, as all settings are
         if unknown := sorted(section.keys() - known):
             raise RecipeError(
                 f"{self.path}: [{name}] does not know {unknown[0]!r}; it knows {', '.join(sorted(known))}"

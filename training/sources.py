@@ -12,7 +12,10 @@ from training.feed import Source
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Makes a generator over a recipe's [mixture]; called in a worker with its seed. root: what its paths start from."""
+    """Makes a generator over a recipe's [mixture]; called in a worker with its seed.
+
+    root: what the table's paths start from.
+    """
 
     table: dict[str, Any]
     root: Path

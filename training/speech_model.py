@@ -117,11 +117,11 @@ class SpeechModel(nn.Module):
 
         heard: what `hear` made of the batch's clips, if it is known.
         """
-        x = self.decoder.embed(batch.tokens.to(self.device))
+        x: Tensor = self.decoder.embed(batch.tokens.to(self.device))
         if batch.pcm is None:
             return x
         heard = heard or self.hear(batch.pcm, batch.pcm_lengths)
-        sound = self.audio.adapter(heard.frames, heard.prosody).flatten(0, 1)[batch.audio_from.to(self.device)]
+        sound: Tensor = self.audio.adapter(heard.frames, heard.prosody).flatten(0, 1)[batch.audio_from.to(self.device)]
         rows = batch.audio_rows.to(self.device)
         return x.flatten(0, 1).index_put((rows,), sound.to(x.dtype)).view(x.shape)
 

@@ -18,11 +18,13 @@ from realtime.decoder.scheduler import Service, WorkItem, schedule
 from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.engine import messages as m
 from realtime.engine.session import SAMPLES_PER_MS, DecoderMemory, Session, Stamps
+from realtime.engine.transcribing import Transcribing
 from realtime.engine.vote import Vote
 from realtime.errors import AudioError, EngineError, EngineOverloaded, ForethoughtError
 from realtime.mind import Dialect, Mind, SpecialTokens, ThinkingPlan, Work
-from realtime.mind.lanes import AnswerLane, Phase
+from realtime.mind.lanes import AnswerLane, HeardLine, Phase
 from realtime.mind.memory import Symbol
+from realtime.transcriber import Transcriber
 from streaming_encoder import AudioInputError, AudioModel, EncoderStream
 
 # One step must stay short, or a message (a revocation, a barge-in) waits behind it: 32 rows take about 40 ms on one
@@ -43,6 +45,7 @@ class EngineCore:
         note_interval_ms: audio between two listening passes.
         rehearsal_interval_ms: audio between two rehearsals of the answer; 0 rehearses nothing.
         chunk_frames: encoder chunk in 50 Hz frames; right_context_ms: None is the checkpoint's own.
+        transcriber: writes the notes and the line of what was heard, where the checkpoint has one.
         plan: how thinking and speaking share the time of an answer.
     """
 
@@ -58,6 +61,7 @@ class EngineCore:
         note_interval_ms: int = 640,
         rehearsal_interval_ms: int = 240,
         max_history_symbols: int = 512,
+        transcriber: Transcriber | None = None,
         plan: ThinkingPlan = ThinkingPlan(),  # noqa: B008 - a frozen value
     ) -> None:
         self._audio_model = audio_model
@@ -67,7 +71,8 @@ class EngineCore:
         self._chunk_frames = chunk_frames
         self._right_context_ms = right_context_ms
         self._rehearsal_samples = rehearsal_interval_ms * SAMPLES_PER_MS
-        self._note_interval_frames = max(1, note_interval_ms // 80)
+        self._transcriber = transcriber
+        self._note_interval_frames = max(1, note_interval_ms // 80) if transcriber is None else None
         self._max_history_symbols = max_history_symbols
         self._plan = plan
         self._memory = DecoderMemory(decoder)
@@ -80,7 +85,8 @@ class EngineCore:
 
     @property
     def has_work(self) -> bool:
-        return any(True for _ in self._all_work()) or any(s.vote.is_owed for s in self._sessions.values())
+        owes = any(s.vote.is_owed or s.is_behind for s in self._sessions.values())
+        return owes or any(True for _ in self._all_work())
 
     @property
     def next_deadline_ns(self) -> int | None:
@@ -102,13 +108,16 @@ class EngineCore:
         session = self._sessions.get(message.session)
         if session is None:
             return []  # closed meanwhile: stale by definition
+        said: list[m.FromEngine] = []
         try:
+            if isinstance(message, m.EndTurn):  # the line is written over everything that was heard
+                said = self._listen(session)
             self._handle_session(session, message)
         except AudioInputError as error:
             return [self._fault(session, AudioError(str(error)))]
         except ForethoughtError as error:
             return [self._fault(session, error)]
-        return []
+        return said
 
     def _open(self, message: m.OpenSession) -> None:
         if message.session in self._sessions:
@@ -127,7 +136,12 @@ class EngineCore:
         )
         self._opened += 1
         self._sessions[message.session] = Session(
-            message.session, stream, mind, Vote(self._decoder, self._dialect, mind), order=self._opened
+            message.session,
+            stream,
+            mind,
+            Vote(self._decoder, self._dialect, mind),
+            order=self._opened,
+            transcribing=None if self._transcriber is None else Transcribing(self._transcriber, stream),
         )
 
     def _handle_session(self, session: Session, message: m.ToEngine) -> None:
@@ -140,6 +154,8 @@ class EngineCore:
                 session.held.clear()
                 session.held_samples = session.rehearsed_samples = 0
                 session.stream.reset()
+                if session.transcribing is not None:
+                    session.transcribing.reset()
                 session.vote.void()
                 session.mind.start_turn(message.turn)
             case m.EndTurn():
@@ -200,9 +216,30 @@ class EngineCore:
         self._hear(session, pcm)
 
     def _hear(self, session: Session, pcm: np.ndarray) -> None:
-        frames = session.stream.push(pcm)
-        if len(frames):
-            session.mind.hear(self._decoder.frames.put(frames), session.heard_ms)
+        steps = session.stream.hear(pcm)
+        for step in steps:
+            session.mind.hear(self._decoder.frames.put(step.embeddings), session.heard_ms)
+        if session.transcribing is not None:
+            session.transcribing.hear(steps, session.heard_ms)
+
+    def _listen(self, session: Session) -> list[m.FromEngine]:
+        """The session's transcriber listens to all that waits for it."""
+        said: list[m.FromEngine] = []
+        turn, transcribing = session.mind.turn, session.transcribing
+        while transcribing is not None and transcribing.is_behind:
+            words, heard_ms = transcribing.listen()
+            if turn is not None and not turn.closed:
+                said += session.mind.note(words, heard_ms)
+        if said:
+            session.vote.noted()
+        return said
+
+    def _tail(self, session: Session) -> tuple[list[Symbol], HeardLine | None]:
+        """If the turn ended here: the frames behind the final ones, and the line where a transcriber writes it."""
+        if session.transcribing is None:
+            return self._decoder.frames.put(session.stream.tail()), None
+        steps, line = session.transcribing.tail()
+        return [symbol for step in steps for symbol in self._decoder.frames.put(step.embeddings)], line
 
     def _end_turn(self, session: Session, message: m.EndTurn) -> None:
         turn = session.mind.turn
@@ -210,9 +247,9 @@ class EngineCore:
             return
         session.attempt = message.attempt
         session.stamps = self._stamps(message.think_ms)
-        tail = self._decoder.frames.put(session.stream.tail())
+        tail, line = self._tail(session)
         session.mind.end_turn(
-            message.attempt, tail, session.heard_ms, respond=message.respond, max_tokens=message.max_tokens,
+            message.attempt, tail, session.heard_ms, line=line, respond=message.respond, max_tokens=message.max_tokens,
             spoken=message.spoken,
         )  # fmt: skip
         session.stamps.encoded_ns = self._clock.now_ns()
@@ -246,6 +283,8 @@ class EngineCore:
         if votes:  # on their way before anything else is computed
             return votes
         self._pass_deadlines()
+        if (notes := self._notes()) is not None:
+            return notes
         self._begin_rehearsals()
         work = self._urgent_work()
         if not work:
@@ -288,6 +327,13 @@ class EngineCore:
         """The transcripts whose vote is due, with it."""
         return [vote for session in self._sessions.values() for vote in session.vote.cast_if_due()]
 
+    def _notes(self) -> list[m.FromEngine] | None:
+        """What the transcriber of one session hears; None where none is behind, or somebody waits for an answer."""
+        behind = [session for session in self._sessions.values() if session.is_behind]
+        if not behind or any(entry.service < Service.NOTE for _, entry in self._all_work()):
+            return None
+        return self._listen(behind[0])
+
     def _urgent_work(self) -> list[tuple[Session, Work]]:
         """Everything that can run now. Rehearsals only where nobody waits for anything else."""
         work = sorted(self._all_work(), key=lambda item: item[1].service)
@@ -305,7 +351,8 @@ class EngineCore:
             is_due = fresh >= self._rehearsal_samples and heard >= REHEARSAL_LEAST_MS * SAMPLES_PER_MS
             if is_due and session.mind.may_rehearse:
                 session.rehearsed_samples = heard
-                session.mind.rehearse(self._decoder.frames.put(session.stream.tail()), session.heard_ms)
+                tail, line = self._tail(session)
+                session.mind.rehearse(tail, session.heard_ms, line)
 
     def _guess(self, entry: Work, spare: int) -> list[Symbol]:
         """What `entry`'s lane will probably write, as far as rows are left."""
@@ -322,7 +369,8 @@ class EngineCore:
         tokens = logits.argmax(dim=1).tolist()
         right = 0
         while True:
-            token = int(tokens[right])
+            due = lane.due if isinstance(lane, AnswerLane) else None
+            token = int(tokens[right]) if due is None else due
             out += self._accept(session, entry, token, _logprob(entry, logits[right], token))
             if not session.mind.goes_on(entry):
                 break

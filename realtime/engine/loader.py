@@ -14,6 +14,7 @@ from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore, seed_dialect
 from realtime.errors import CheckpointError
 from realtime.mind import Order, ThinkingPlan
+from realtime.transcriber import load_transcriber
 from streaming_encoder import CheckpointError as PartsError
 from streaming_encoder import load_audio_model
 
@@ -29,6 +30,7 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
         settings = json.loads((directory / "config.json").read_text())
         decoder = Decoder.load(directory, kv_tokens=config.kv_tokens, threads=config.threads, exact=config.exact)
         audio_model = load_audio_model(directory)
+        transcriber = load_transcriber(directory, exact=config.exact)
     except (PartsError, json.JSONDecodeError) as error:
         raise CheckpointError(f"the model at {directory} cannot be used: {error}") from error
     core = EngineCore(
@@ -40,6 +42,7 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
         right_context_ms=config.right_context_ms,
         note_interval_ms=config.note_interval_ms,
         rehearsal_interval_ms=config.rehearsal_interval_ms,
+        transcriber=transcriber,
         plan=ThinkingPlan(
             Order(config.thinking_order),
             segment_tokens=config.thinking_segment_tokens,
@@ -48,10 +51,11 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
         ),
     )
     _warm_up(core)
+    heard_by = 0 if transcriber is None else transcriber.network.size
     ready = m.Ready(
         version=m.CHANNEL_VERSION,
         model=directory.name,
-        parameters=decoder.parameters + sum(weight.numel() for weight in audio_model.parameters()),
+        parameters=decoder.parameters + sum(weight.numel() for weight in audio_model.parameters()) + heard_by,
         device="cpu",
         load_ms=0.0,
         human_speech=settings.get("human_speech", ""),

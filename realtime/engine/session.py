@@ -11,6 +11,7 @@ import numpy as np
 from realtime.decoder import Decoder
 from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.engine import messages as m
+from realtime.engine.transcribing import Transcribing
 from realtime.engine.vote import Vote
 from realtime.mind import Mind, TurnState
 from realtime.mind.memory import KvSequence, Symbol
@@ -64,6 +65,7 @@ class Session:
     mind: Mind
     vote: Vote
     order: int
+    transcribing: Transcribing | None = None  # where the checkpoint has a transcriber
     turn: int = 0
     attempt: int = 0
     turn_from_sample: int = 0
@@ -75,6 +77,11 @@ class Session:
     @property
     def heard_ms(self) -> int:
         return (self.turn_from_sample + self.stream.samples) // SAMPLES_PER_MS
+
+    @property
+    def is_behind(self) -> bool:
+        """The transcriber has not listened to everything yet."""
+        return self.transcribing is not None and self.transcribing.is_behind
 
     @property
     def is_tentative(self) -> bool:

@@ -6,10 +6,12 @@ It knows token ids only. One `Dialect` per checkpoint family; this is the seed m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from realtime.mind.memory import Detokenizer, Symbol
+
+NO_SPEECH = "[no speech]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,18 @@ class Dialect:
         """Whether thought that has come to `tokens` tokens, the last of which says `text`, may enter the block."""
         return tokens >= segment_tokens or (self.least_thought_lines > 0 and "\n" in text)
 
+    @property
+    def line_end(self) -> Symbol:
+        """What stands behind the line of what was heard."""
+        return self._newline[0]
+
+    def line(self, words: Sequence[str]) -> list[Symbol]:
+        """What was heard, word by word as in training; without words, that nobody spoke."""
+        return [token for word in words or NO_SPEECH.split() for token in self._encode(f" {word}")]
+
     def says_nothing(self, line: str) -> bool:
         """Whether the line of what was heard says that nobody spoke."""
-        return line == "[no speech]"
+        return line == NO_SPEECH
 
     def interrupted(self, heard: str) -> str:
         """The words of an answer that were heard, marked as cut off there."""

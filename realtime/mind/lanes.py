@@ -31,6 +31,14 @@ class Phase(enum.Enum):
     ENDED = "ended"
 
 
+@dataclass(frozen=True, slots=True)
+class HeardLine:
+    """The whole line of what was heard, from a transcriber beside the lanes. doubt: see `realtime.mind.readiness`."""
+
+    words: tuple[str, ...]
+    doubt: float
+
+
 @dataclass(slots=True)
 class NoteLane:
     """One listening pass over the audio heard so far."""
@@ -70,6 +78,7 @@ class AnswerLane:
         seq: fork of the trunk, already extended with the prefix of the dialect.
         heard: True for an audio turn, whose think block opens with the line of what was heard.
         notes: tokens of that line that stand in the prefix.
+        line_doubt: a number where the notes are the whole line, from a transcriber: then the lane only ends it.
         draft: guesses of what the lane will write.
         respond: False ends the lane when the line is complete.
         max_tokens: answer tokens, after which the lane ends with reason "length".
@@ -92,6 +101,7 @@ class AnswerLane:
         max_tokens: int,
         max_heard_tokens: int,
         plan: ThinkingPlan,
+        line_doubt: float | None = None,
     ) -> None:
         self._dialect = dialect
         self._memory = memory
@@ -105,6 +115,7 @@ class AnswerLane:
         self.heard_tokens: list[Symbol] = list(notes)
         self.thought_tokens = 0
         self.answer_tokens = 0
+        self._line_doubt = line_doubt
         self._respond = respond
         self._max_tokens = max_tokens
         self._max_heard_tokens = max_heard_tokens
@@ -123,6 +134,16 @@ class AnswerLane:
     @property
     def transcript(self) -> str:
         return self._line.strip()
+
+    @property
+    def has_given_line(self) -> bool:
+        """A transcriber wrote the line of what was heard."""
+        return self._line_doubt is not None
+
+    @property
+    def due(self) -> int | None:
+        """The token that comes next whatever the decoder would choose: the end of a given line."""
+        return self._dialect.line_end if self.has_given_line and self.phase is Phase.HEARING else None
 
     def pass_deadline(self) -> None:
         """Thinking has used its time: close the block as soon as the dialect's least thought stands in it."""
@@ -169,7 +190,8 @@ class AnswerLane:
 
     def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
         line = (self._line + text.partition("\n")[0]).strip()
-        pieces = Pieces(transcript=line, closing=logprob, doubt=doubt_of(self._hearing))
+        doubt = doubt_of(self._hearing) if self._line_doubt is None else self._line_doubt
+        pieces = Pieces(transcript=line, closing=logprob, doubt=doubt)
         self._words = self._dialect.detokenizer()
         self.phase = Phase.THINKING
         if not self._respond:

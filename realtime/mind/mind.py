@@ -12,7 +12,7 @@ Definitions of trunk, lane, note and attempt: docs/architecture.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from realtime.decoder.scheduler import Service
@@ -20,7 +20,7 @@ from realtime.engine.messages import FromEngine
 from realtime.mind import reports
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
-from realtime.mind.lanes import AnswerLane, NoteLane, Phase
+from realtime.mind.lanes import AnswerLane, HeardLine, NoteLane, Phase
 from realtime.mind.memory import KvSequence, Memory, Symbol
 from realtime.mind.notes import NoteTaking
 from realtime.mind.pace import Order, ThinkingPlan
@@ -51,7 +51,7 @@ class Mind:
 
     Args:
         session: id that every message carries.
-        note_interval_frames: frames (80 ms each) between two listening passes.
+        note_interval_frames: frames (80 ms each) between two listening passes; None: a transcriber writes the notes.
         max_history_symbols: what the trunk may hold before the oldest items are forgotten.
         plan: how thinking and speaking share the time of an answer.
     """
@@ -63,7 +63,7 @@ class Mind:
         memory: Memory,
         *,
         instructions: str | None = None,
-        note_interval_frames: int = 8,
+        note_interval_frames: int | None = 8,
         max_history_symbols: int = 512,
         plan: ThinkingPlan = ThinkingPlan(),  # noqa: B008 - a frozen value
     ) -> None:
@@ -118,29 +118,37 @@ class Mind:
         self.trunk.append(frames)
         self._notes.begin(self.turn)
 
+    def note(self, words: Sequence[str], heard_ms: int) -> list[FromEngine]:
+        """Words that a transcriber has heard by `heard_ms`."""
+        return self._notes.write(self._open_turn(), words, heard_ms) if words else []
+
     def end_turn(
         self,
         attempt: int,
         tail: list[Symbol],
         heard_ms: int,
         *,
+        line: HeardLine | None = None,
         respond: bool = True,
         max_tokens: int = 512,
         spoken: bool = True,
     ) -> None:
         """A tentative end: lay the answer lane. `tail`: frames that stand only if the turn ends here.
 
+        line: what was heard, where a transcriber has written it.
         spoken: False for an answer to be read: nothing is bought by saying it, so its thought is not cut short.
         """
         turn = self._open_turn()
         self._drop_listening_lanes()
         turn.heard_ms = heard_ms
         turn.state, turn.attempt, turn.tail, turn.answer = TurnState.TENTATIVE, attempt, tail, ""
+        notes = turn.notes if line is None else self._dialect.line(line.words)
         self._answer_lane = self._lane(
             attempt,
-            self._attempted(tail),
+            self._attempted(tail, notes),
             heard=True,
-            notes=turn.notes,
+            notes=notes,
+            line_doubt=None if line is None else line.doubt,
             draft=turn.tried.draft(),
             respond=respond,
             max_tokens=max_tokens,
@@ -155,16 +163,21 @@ class Mind:
         is_listening = turn is not None and turn.state is TurnState.LISTENING
         return is_listening and self._notes.lane is None and self._rehearsal is None
 
-    def rehearse(self, tail: list[Symbol], heard_ms: int) -> None:
-        """Try out the answer as if the turn ended here. `tail`: frames that stand only for this rehearsal."""
+    def rehearse(self, tail: list[Symbol], heard_ms: int, line: HeardLine | None = None) -> None:
+        """Try out the answer as if the turn ended here. `tail`: frames that stand only for this rehearsal.
+
+        line: what was heard so far, where a transcriber has written it.
+        """
         turn = self._open_turn()
         self._drop_rehearsal()
         turn.heard_ms = heard_ms
+        notes = turn.notes if line is None else self._dialect.line(line.words)
         lane = self._lane(
             0,
-            self._attempted(tail),
+            self._attempted(tail, notes),
             heard=True,
-            notes=turn.notes,
+            notes=notes,
+            line_doubt=None if line is None else line.doubt,
             draft=turn.tried.draft(),
             respond=True,
             max_tokens=REHEARSED_ANSWER_TOKENS,
@@ -347,10 +360,9 @@ class Mind:
             return Service.TENTATIVE
         return Service.FIRST_CLAUSE if lane.answer_tokens < FIRST_CLAUSE_TOKENS else Service.LATER_CLAUSE
 
-    def _attempted(self, tail: list[Symbol]) -> list[Symbol]:
+    def _attempted(self, tail: list[Symbol], notes: list[Symbol]) -> list[Symbol]:
         """What stands between the trunk's tip and an answer if the open turn ends with `tail`."""
-        assert self.turn is not None
-        return [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(self.turn.notes)]
+        return [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(notes)]
 
     def _lane(
         self,
@@ -363,6 +375,7 @@ class Mind:
         respond: bool,
         max_tokens: int,
         spoken: bool = True,
+        line_doubt: float | None = None,
     ) -> AnswerLane:
         """An answer lane forked from the trunk's tip."""
         seq = self._memory.fork(self.trunk.seq)
@@ -377,6 +390,7 @@ class Mind:
             attempt=attempt,
             heard=heard,
             notes=notes,
+            line_doubt=line_doubt,
             draft=draft,
             respond=respond,
             max_tokens=max_tokens,

@@ -5,6 +5,8 @@ It knows when a pass is due and what its tokens mean; not what becomes of the tu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from realtime.engine.messages import FromEngine, Note
 from realtime.mind.dialect import Dialect
 from realtime.mind.lanes import NoteLane
@@ -22,10 +24,12 @@ class NoteTaking:
     """The notes of one conversation's turn in hand. `lane` is the pass under way.
 
     Args:
-        interval_frames: new frames (80 ms each) that are worth a pass.
+        interval_frames: new frames (80 ms each) that are worth a pass; None where a transcriber writes the notes.
     """
 
-    def __init__(self, session: str, dialect: Dialect, memory: Memory, trunk: Trunk, interval_frames: int) -> None:
+    def __init__(
+        self, session: str, dialect: Dialect, memory: Memory, trunk: Trunk, interval_frames: int | None
+    ) -> None:
         self._session = session
         self._dialect = dialect
         self._memory = memory
@@ -43,7 +47,7 @@ class NoteTaking:
         if turn is None or turn.state is not TurnState.LISTENING or self.lane is not None:
             return
         fresh = len(turn.frames) - turn.noted_frames
-        if fresh < self._interval_frames:
+        if self._interval_frames is None or fresh < self._interval_frames:
             return
         seq = self._memory.fork(self._trunk.seq)
         base = len(seq.symbols)
@@ -70,6 +74,13 @@ class NoteTaking:
         lane.tokens.append(token)
         self._memory.extend(lane.seq, [token])
         return []
+
+    def write(self, turn: Turn, words: Sequence[str], at_ms: int) -> list[FromEngine]:
+        """Words that a transcriber has heard."""
+        tokens = self._dialect.line(words)
+        turn.notes.extend(tokens)
+        text = "".join(f" {word}" for word in words)
+        return [Note(session=self._session, turn=turn.number, text=text, tokens=len(tokens), at_ms=at_ms)]
 
     def drop(self) -> None:
         """Give the pass up, with what it wrote."""

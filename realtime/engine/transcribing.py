@@ -1,0 +1,49 @@
+"""What a session's transcriber hears: which steps of the encoder wait for it, and the words for the mind.
+
+One pass is as long as a step of the decoder, so passes wait until nobody waits for an answer. Each step of the encoder
+gets its own pass, in order: the words depend on the audio alone, not on what else the engine had to do.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from realtime.mind.lanes import HeardLine
+from realtime.mind.readiness import doubt_of
+from realtime.transcriber import Transcriber, TranscriberStream
+from streaming_encoder import EncoderStream, Heard
+
+
+class Transcribing:
+    """The transcriber of one session, behind its encoder."""
+
+    def __init__(self, transcriber: Transcriber, encoder: EncoderStream) -> None:
+        self._encoder = encoder
+        self._stream = TranscriberStream(transcriber)
+        self._waiting: deque[tuple[Heard, int]] = deque()
+
+    @property
+    def is_behind(self) -> bool:
+        """There are steps to listen to."""
+        return bool(self._waiting)
+
+    def reset(self) -> None:
+        """A new turn."""
+        self._waiting.clear()
+        self._stream.reset()
+
+    def hear(self, steps: list[Heard], heard_ms: int) -> None:
+        """Steps to listen to later; `heard_ms` is the audio position behind the last of them."""
+        self._waiting.extend((step, heard_ms) for step in steps)
+
+    def listen(self) -> tuple[list[str], int]:
+        """One pass: the words that are new and sure, and the audio position they were heard by."""
+        step, heard_ms = self._waiting.popleft()
+        return self._stream.hear(step), heard_ms
+
+    def tail(self) -> tuple[list[Heard], HeardLine]:
+        """If the turn ended here: the encoder's tail, and the whole line. Nothing may be waiting."""
+        assert not self._waiting, "the line is written over everything that was heard"
+        tail = self._encoder.hear_tail()
+        line = self._stream.line(tail)
+        return tail, HeardLine(line.words, doubt_of(line.logprobs))

@@ -1,0 +1,99 @@
+"""`TranscriberStream`: what one speaker's encoder heard in, words out. Owner of everything that depends on the turn.
+
+It knows neither turns' ends nor time. Words that were given out (`hear`) are never taken back: what comes later is
+written behind them. `line` tries out how the text goes on if the sound ends here, and leaves the stream as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from realtime.transcriber.model import Memory
+from realtime.transcriber.transcriber import Transcriber
+from realtime.transcriber.transcript import Token, common_prefix, first_doubt, settled
+from streaming_encoder import Heard
+
+# Words are noted when two passes agree on them and neither doubts them; the first words of a sentence are often
+# understood only with those that follow. After 3 s it is noted all the same. What passes begin with is older still.
+DOUBTED_FRAMES = 150
+AGREED_BEFORE_FRAMES = 400
+KEPT_TEXTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Everything that was said in a turn, as it seems now.
+
+    words: in the form of `wording`. logprobs: natural log of the probability of each token that is no mark.
+    """
+
+    words: tuple[str, ...]
+    logprobs: tuple[float, ...]
+
+
+class TranscriberStream:
+    """One turn after the other over a shared `Transcriber`."""
+
+    def __init__(self, transcriber: Transcriber) -> None:
+        self._transcriber = transcriber
+        shape = transcriber.network.shape
+        self._heard = Memory(shape, transcriber.most_frames)
+        self._written = Memory(shape, shape.positions)
+        self.reset()
+
+    def reset(self) -> None:
+        """A new turn."""
+        self._earlier: list[str] = []  # words of earlier segments of the turn
+        self._noted = 0  # words that were given out
+        self._agreed: list[Token] = []  # what every pass begins with
+        self._passed: list[Token] = []  # what the last pass over final frames wrote
+        self._texts: list[list[int]] = []  # what the last passes wrote, the newest first
+        self._begin_segment()
+
+    @torch.inference_mode()
+    def hear(self, step: Heard) -> list[str]:
+        """Hear one step of the encoder; returns the words that are new and sure."""
+        if step.begins_segment and self._heard.count:
+            whole = [token for token in self._passed if token.at < self._heard.count]  # the rest will be heard again
+            self._earlier += self._words(whole)
+            self._begin_segment()
+        network, heard = self._transcriber.network, self._heard
+        network.hear(step.frames, heard)
+        final = heard.count
+        text = self._write(step.ahead)
+        said_twice = text[: common_prefix(self._passed, text)]
+        sure = first_doubt(said_twice, final - DOUBTED_FRAMES)
+        noted = settled(said_twice[: max(sure, len(self._agreed))], len(self._agreed), final)
+        agreed = settled(said_twice, len(self._agreed), final - AGREED_BEFORE_FRAMES)
+        self._passed, self._agreed = text, text[:agreed]
+        words = [*self._earlier, *self._words(text[:noted])]
+        new, self._noted = words[self._noted :], max(self._noted, len(words))
+        return new
+
+    @torch.inference_mode()
+    def line(self, tail: Sequence[Heard]) -> Line:
+        """The whole turn if it ended behind `tail`: steps of the encoder that stand only for this question."""
+        text = self._write(*(step.frames for step in tail), *(step.ahead for step in tail[-1:]))
+        return Line((*self._earlier, *self._words(text)), tuple(token.logprob for token in text if not token.is_mark))
+
+    def _begin_segment(self) -> None:
+        self._heard.count = 0
+        self._agreed, self._passed, self._texts = [], [], []
+
+    def _write(self, *behind: torch.Tensor) -> list[Token]:
+        """The text of all final frames and of `behind`, float32 [n, encoder width], which are forgotten again."""
+        heard = self._heard
+        final = heard.count
+        for frames in behind:
+            self._transcriber.network.hear(frames, heard)
+        drafts = [ids[len(self._agreed) :] for ids in self._texts]
+        text = self._transcriber.write(self._agreed, drafts, self._written, heard)
+        heard.count = final
+        self._texts = [[token.id for token in text], *self._texts][:KEPT_TEXTS]
+        return text
+
+    def _words(self, text: Sequence[Token]) -> list[str]:
+        return self._transcriber.words(text)

@@ -1,0 +1,104 @@
+"""`Transcriber`: network and vocabulary as one set of weights; greedy text of what was heard. It holds no stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from realtime.errors import CheckpointError
+from realtime.mind.draft import Draft
+from realtime.transcriber.checkpoint import load_network
+from realtime.transcriber.model import Memory, TranscriberNetwork
+from realtime.transcriber.shape import TranscriberShape
+from realtime.transcriber.transcript import Token, is_loop, most_tokens, says_nothing
+from realtime.transcriber.vocabulary import Vocabulary
+from realtime.transcriber.wording import spoken_words
+from streaming_encoder import CheckpointError as PartsError
+from streaming_encoder import TensorParts
+from streaming_encoder.checkpoint import read_json
+
+_CONFIG_LIMIT_BYTES = 1 << 20
+
+
+# Tokens guessed in one pass: most of a short question. A row costs a fraction of a pass.
+GUESS_MOST = 24
+# A tail may reach beyond the segment that it ends.
+TAIL_FRAMES = 256
+
+
+class Transcriber:
+    """See the module's docstring.
+
+    most_frames: 50 Hz frames of a segment, with what may stand behind it.
+    """
+
+    def __init__(self, network: TranscriberNetwork, vocabulary: Vocabulary, most_frames: int) -> None:
+        self.network = network
+        self.most_frames = most_frames
+        self._vocabulary = vocabulary
+
+    def write(
+        self, agreed: Sequence[Token], earlier: Sequence[Sequence[int]], written: Memory, heard: Memory
+    ) -> list[Token]:
+        """The text of what was heard, greedily, behind the tokens that are `agreed`.
+
+        `earlier`: what earlier passes wrote behind those, the newest first. Guesses from it are computed many at a time
+        and stand if they would have been chosen. `written` is overwritten.
+        """
+        if not heard.count:
+            return []
+        shape, network = self.network.shape, self.network
+        text, draft = list(agreed), Draft(earlier)
+        most = min(most_tokens(heard.count), shape.positions - len(shape.start) - GUESS_MOST - 1)
+        pending = [*shape.start, *(token.id for token in text)]
+        written.count, silent = 0, 0.0
+        while True:
+            guess = draft.guess(GUESS_MOST)
+            hidden, at = network.write([*pending, *guess], written, heard)
+            first = len(pending) - 1
+            right = 0
+            if written.count == len(pending) + len(guess) and not agreed:
+                silent = network.silent(hidden[0])
+            logits = network.allowed(network.logits(hidden[first:]), from_first=not text)
+            best = logits.argmax(1).tolist()
+            logprobs = (logits[range(len(best)), best] - logits.logsumexp(1)).tolist()
+            for row, id_ in enumerate(best):
+                token = self._token(id_, at[first + row], logprobs[row])
+                if token is None or len(text) >= most or is_loop(text, token):
+                    return [] if says_nothing(text, silent) else text
+                text.append(token)
+                draft.follow([token.id])
+                if row >= len(guess) or guess[row] != token.id:
+                    break
+                right += 1
+            draft.checked(len(guess), right)
+            written.count -= len(guess) - right
+            pending = [text[-1].id]
+
+    def words(self, text: Sequence[Token]) -> list[str]:
+        """The words of a text in the form of `wording`."""
+        return spoken_words(self._vocabulary.text([token.id for token in text]))
+
+    def _token(self, id_: int, at: int, logprob: float) -> Token | None:
+        """None at the end of the text."""
+        if id_ == self.network.shape.end:
+            return None
+        return Token(id_, at, logprob, self._vocabulary.begins_word(id_), self._vocabulary.letters(id_))
+
+
+def load_transcriber(directory: Path, *, exact: bool = False) -> Transcriber | None:
+    """The transcriber of a checkpoint directory; None where it has none. Raises CheckpointError.
+
+    exact: float32 instead of int8, for tests.
+    """
+    try:
+        document = read_json(directory / "config.json", _CONFIG_LIMIT_BYTES)
+        shape = TranscriberShape.from_config(document)
+        if shape is None:
+            return None
+        network = load_network(TensorParts(directory), shape, exact=exact)
+    except PartsError as error:
+        raise CheckpointError(str(error)) from error
+    return Transcriber(
+        network, Vocabulary(directory / shape.tokenizer), int(document["encoder"]["max_positions"]) + TAIL_FRAMES
+    )
