@@ -48,7 +48,9 @@ class Optimizer:
             for is_matrix in (True, False):
                 chosen = [p for p in part.parameters() if p.requires_grad and (p.dim() > 1) == is_matrix]
                 decay = rates.weight_decay if is_matrix else 0.0
-                groups.append({"params": chosen, "weight_decay": decay, "factor": factor, "is_decoder": part is model.decoder})  # fmt: skip
+                groups.append(
+                    {"params": chosen, "weight_decay": decay, "factor": factor, "is_decoder": part is model.decoder}
+                )
         fused = model.device.type == "cuda"
         self._adam = torch.optim.AdamW(groups, lr=rates.peak, betas=(0.9, 0.98), fused=fused)
 
