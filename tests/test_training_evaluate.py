@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 from realtime.clock import FakeClock
 from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
-from realtime.engine.core import EngineCore
+from realtime.engine.core import EngineCore, seed_dialect
 from realtime.engine.loader import load_engine
+from realtime.mind import Order, ThinkingPlan
 from tests.decoder_tiny import SEED_MODEL
+from tests.transcriber_tiny import tiny_transcriber
 from training.evaluate import Evaluation, evaluate
 from training.evaluation import human_speech, scores, small_talk, tables
 from training.evaluation.human_speech import read_wav
@@ -149,6 +152,11 @@ def served() -> ServedModel:
 
 
 @functools.cache
+def served_with_transcriber() -> ServedModel:
+    return ServedModel(SEED_MODEL, threads=1, kv_tokens=4096, transcriber=tiny_transcriber(3, 384))
+
+
+@functools.cache
 def samples() -> list[Trial]:
     entries = {entry["file"]: entry for entry in json.loads((SAMPLES / "expected.json").read_text())}
     found = []
@@ -192,6 +200,43 @@ def test_it_writes_what_the_engine_writes() -> None:
         transcript, answer, notes = by_the_engine(core, trial)
         assert (reply.heard, reply.answer) == (transcript, answer)
         assert [note.word for note in reply.noted] == notes
+
+
+def test_with_a_transcriber_it_writes_what_the_engine_writes() -> None:
+    model = served_with_transcriber()
+    dialect = seed_dialect(model.decoder, json.loads((SEED_MODEL / "config.json").read_text())["system_prompt"])
+    # Nonsense makes the decoder think in two lines; by default the engine would speak behind the first.
+    plan = ThinkingPlan(Order.THINK_BEFORE)
+    core = EngineCore(
+        model.audio, model.decoder, dialect, FakeClock(), transcriber=model.transcriber, plan=plan,
+        rehearsal_interval_ms=0,
+    )  # fmt: skip
+    silence = Item("speech/none", "", "[no speech]")
+    nothing = Trial("silence", Example(silence, Clip(np.zeros(0, np.int16), (), "none", "x")))
+    trials = [*samples(), nothing]
+    replies = list(model.converse(trials, Manner(chunk_frames=32)))
+    for trial, reply in zip(trials, replies, strict=True):
+        transcript, answer, notes = by_the_engine(core, trial)
+        assert (reply.heard, reply.answer) == (transcript, answer)
+        assert [note.word for note in reply.noted] == notes
+    assert all(reply.noted for reply in replies[:2])
+    assert (replies[-1].heard, replies[-1].noted) == ("[no speech]", ())
+    assert [r.heard for r in replies[:2]] != [t.example.item.heard for t in trials[:2]]  # it is the tiny one that hears
+    assert model.parameters > served().parameters
+    assert model.decoder.pool.used == 0
+    assert len(model.decoder.frames) == 0
+
+
+def test_a_transcribers_line_stands_whether_notes_are_wanted_or_not() -> None:
+    model = served_with_transcriber()
+    first, second = samples()[:2]
+    trials = [first, Trial("x", second.example, first.example)]
+    listening = list(model.converse(trials, Manner()))
+    at_once = list(model.converse(trials, Manner(listens=False), at_once=1))
+    assert [replace(reply, noted=()) for reply in listening] == at_once
+    assert listening[0].tokens_before <= len(model.decoder.tokenizer.encode(listening[0].thought)) + 2
+    budgeted = next(iter(model.converse([first], Manner(think_tokens=0))))
+    assert budgeted.tokens_before == 1
 
 
 def test_company_changes_nothing_and_nothing_is_left_behind() -> None:

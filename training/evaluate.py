@@ -78,15 +78,16 @@ def evaluate(
     gathered_s = time.monotonic() - began
     served = ServedModel(model_dir, threads=settings.threads, device=settings.device)
     manner = Manner(chunk_frames=settings.chunk_frames or None, note_interval_ms=settings.note_interval_ms)
-    columns = {
-        "listening": _tried(served, trials, manner),
-        "at_once": _tried(served, trials, replace(manner, listens=False)),
-    }
+    columns = {"listening": _tried(served, trials, manner)}
+    if served.transcriber is None:  # a transcriber writes the same line whether its notes were asked for or not
+        columns["at_once"] = _tried(served, trials, replace(manner, listens=False))
     plan = served.plan(manner)
     frame_ms = served.audio.config.frame_samples * 1000 // SAMPLE_RATE_HZ
     about = {
         "model": model_dir.name, "parameters": served.parameters, "chunk_ms": plan.chunk_frames * frame_ms,
-        "right_context_ms": plan.right_frames * frame_ms, "note_interval_ms": manner.note_interval_ms,
+        "right_context_ms": plan.right_frames * frame_ms,
+        "note_interval_ms": manner.note_interval_ms if served.transcriber is None else plan.chunk_frames * frame_ms,
+        "transcriber": served.transcriber is not None,
         "seed": settings.seed, "quick": settings.quick, "trials": len(trials), "missing": missing,
         "audio_s": scores.seconds(columns["listening"]), "gathered_s": gathered_s, "machine": _machine(),
     }  # fmt: skip

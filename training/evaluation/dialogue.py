@@ -1,12 +1,13 @@
 """One conversation with the model as steps: each says which lane it wants computed, and goes on with the token chosen.
 
-It knows the format, an encoder stream and lanes of a decoder. What runs the steps, and beside which others, it does not
-know; see `training.evaluation.served`.
+It knows the format, an encoder stream, lanes of a decoder and, where the checkpoint has one, the transcriber that then
+writes the notes and the line of what was heard. What runs the steps, and beside which others, it does not know; see
+`training.evaluation.served`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,10 +16,11 @@ import numpy.typing as npt
 
 from realtime.decoder import Decoder
 from realtime.decoder.sequence import Sequence as Lane
-from streaming_encoder import AudioModel, EncoderStream
+from realtime.transcriber import Transcriber, TranscriberStream
+from streaming_encoder import AudioModel, EncoderStream, Heard
 from training.evaluation.trial import Manner, Noted, Reply, Trial
 from training.format import Format, Sequence
-from training.items import SAMPLE_RATE_HZ, Example
+from training.items import SAMPLE_RATE_HZ, Clip, Example
 
 EMBEDDING_MS = 80
 LONGEST_THOUGHT, LONGEST_ANSWER = 128, 96
@@ -27,6 +29,7 @@ HEARD_TOKENS_PER_S, HEARD_TOKENS_LEAST = 14, 24
 # As the engine bounds a pass of notes (realtime/mind/notes.py).
 NOTE_TOKENS_PER_EMBEDDING, NOTE_TOKENS_LEAST = 2, 16
 _CLAUSE_ENDS = frozenset(".,;:!?")
+_NO_SPEECH = ("[no", "speech]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +45,25 @@ Steps: TypeAlias = Generator[Want, int, Reply]
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """A turn that is over: the tokens of its notes, the notes, and its length."""
+    """A turn that is over: the tokens of its notes, the notes, and its length.
+
+    line: tokens of the whole line of what was heard, where a transcriber wrote it.
+    """
 
     notes: list[int]
     noted: tuple[Noted, ...]
     seconds: float
+    line: list[int] | None = None
 
 
 class Dialogue:
     """Has conversations with one model, as often as it is asked; nothing of one is left for the next."""
 
-    def __init__(self, audio: AudioModel, decoder: Decoder, form: Format) -> None:
+    def __init__(
+        self, audio: AudioModel, decoder: Decoder, form: Format, transcriber: Transcriber | None = None
+    ) -> None:
         self._audio = audio
+        self._transcriber = transcriber
         self._decoder = decoder
         self._form = form
         self._special = decoder.tokenizer.special
@@ -99,6 +109,8 @@ class Dialogue:
             return None
         decoder.extend(trunk, self._open_user)
         stream = EncoderStream(self._audio, manner.chunk_frames, manner.right_context_ms)
+        if self._transcriber is not None:
+            return self._transcribe(trunk, example.clip, stream, TranscriberStream(self._transcriber), manner)
         notes: list[int] = []
         noted: list[Noted] = []
         fresh = 0
@@ -116,6 +128,32 @@ class Dialogue:
         decoder.extend(trunk, decoder.frames.put(stream.tail()))
         decoder.extend(trunk, self._close_user)
         return _Heard(notes, tuple(noted), example.clip.seconds)
+
+    def _transcribe(
+        self, trunk: Lane, clip: Clip, stream: EncoderStream, words: TranscriberStream, manner: Manner
+    ) -> _Heard:
+        """The same where a transcriber writes notes and line. It listens to every step, whether notes are wanted or
+        not: its line stands on what it agreed on before."""
+        noted: list[Noted] = []
+        for piece in _pieces(clip.samples, stream.chunk_samples):
+            steps = stream.hear(piece)
+            self._lay(trunk, steps)
+            at_ms = stream.samples * 1000 // SAMPLE_RATE_HZ
+            noted += [Noted(word, at_ms) for step in steps for word in words.hear(step)]
+        tail = stream.hear_tail()
+        line = words.line(tail).words or _NO_SPEECH
+        self._lay(trunk, tail)
+        self._decoder.extend(trunk, self._close_user)
+        return _Heard(
+            notes=[],
+            noted=tuple(noted) if manner.listens else (),
+            seconds=clip.seconds,
+            line=[token for word in line for token in self._form.word(word)],
+        )
+
+    def _lay(self, trunk: Lane, steps: Iterable[Heard]) -> None:
+        for step in steps:
+            self._decoder.extend(trunk, self._decoder.frames.put(step.embeddings))
 
     def _note(self, trunk: Lane, notes: list[int], fresh: int) -> Generator[Want, int, list[int]]:
         """One pass of notes: the tokens to keep. A pass that leaves the format is dropped whole, as in the engine."""
@@ -137,6 +175,8 @@ class Dialogue:
         is_whole = True
         if turn is None:
             decoder.extend(lane, _tokens(self._form.open_typed_answer))
+        elif turn.line is not None:  # the decoder only reads it, and whatever it would have chosen, the line ends there
+            decoder.extend(lane, [*_tokens(self._form.open_answer), *turn.line, *self._newline])
         else:
             decoder.extend(lane, [*_tokens(self._form.open_answer), *turn.notes])
             limit = HEARD_TOKENS_LEAST + int(turn.seconds * HEARD_TOKENS_PER_S)
@@ -156,9 +196,10 @@ class Dialogue:
                 decoder.extend(lane, [*([] if at_line_start else self._newline), special.think_end, *self._newline])
         is_whole &= stop == special.think_end or (stop is None and manner.think_tokens is not None)
         answer, stop = yield from self._write(lane, {*self._stops, special.wait}, LONGEST_ANSWER)
-        notes = [] if turn is None else turn.notes
+        notes = [] if turn is None else turn.notes if turn.line is None else turn.line
         said = self._text(answer).strip()
-        before = len(heard) + 1 + len(thought) + 1
+        given = turn is not None and turn.line is not None
+        before = len(heard) + (0 if given else 1) + len(thought) + 1
         return Reply(
             heard=self._text([*notes, *heard]).strip(),
             noted=() if turn is None else turn.noted,

@@ -1,7 +1,8 @@
 """How accuracy and the time to the answer go together, over chunk sizes and budgets of thought.
 
 Accuracy is counted; time is put together from parts measured one by one on this machine: the tail of the audio that is
-encoded and read once the turn is over, and one step of the decoder for each token up to the first clause of the answer.
+encoded, written down by the transcriber where there is one, and read once the turn is over, and one step of the decoder
+for each token up to the first clause of the answer.
 The engine's rehearsals (docs/thinking.md) shorten that further and are not in it.
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 
 from realtime.decoder import Row
+from realtime.transcriber import TranscriberStream
 from streaming_encoder import EncoderSettingError, EncoderStream
 from training.evaluation import scores
 from training.evaluation.scores import Tried
@@ -63,7 +65,7 @@ def curve(
             continue
         replies = served.converse(trials, manner)
         tried = [Tried(trial, reply) for trial, reply in zip(trials, replies, strict=True)]
-        cost = costs(served, manner)
+        cost = costs(served, manner, trials)
         tokens = median(t.reply.tokens_to_clause for t in tried)
         verified = [t for t in tried if scores.can_be_verified(t)]
         frame_ms = served.audio.config.frame_samples * 1000 // SAMPLE_RATE_HZ
@@ -82,12 +84,15 @@ def curve(
     return points
 
 
-def costs(served: ServedModel, manner: Manner) -> Costs:
-    """Measured now, in CPU time with one thread: what it takes on a core of its own, whatever else the machine does."""
+def costs(served: ServedModel, manner: Manner, trials: Sequence[Trial]) -> Costs:
+    """Measured now, in CPU time with one thread: what it takes on a core of its own, whatever else the machine does.
+
+    trials: what a transcriber is measured on.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return Costs(_tail_ms(served, manner), _step_ms(served))
+        return Costs(_tail_ms(served, manner) + _line_ms(served, manner, trials), _step_ms(served))
     finally:
         torch.set_num_threads(threads)
 
@@ -111,6 +116,26 @@ def _tail_ms(served: ServedModel, manner: Manner) -> float:
         decoder.truncate(lane, _CONTEXT)
         decoder.frames.drop(symbols)
     decoder.drop(lane)
+    return float(median(took))
+
+
+def _line_ms(served: ServedModel, manner: Manner, trials: Sequence[Trial]) -> float:
+    """The line of what was heard, written by the transcriber behind the encoded tail; 0 without one."""
+    clips = [trial.example.clip for trial in trials if trial.example.clip is not None][:_REPEATS]
+    if served.transcriber is None or not clips:
+        return 0.0
+    stream = EncoderStream(served.audio, manner.chunk_frames, manner.right_context_ms)
+    words = TranscriberStream(served.transcriber)
+    took = []
+    for clip in clips:
+        for step in stream.hear(clip.samples):
+            words.hear(step)
+        tail = stream.hear_tail()
+        began_ns = time.process_time_ns()
+        words.line(tail)
+        took.append((time.process_time_ns() - began_ns) / 1e6)
+        stream.reset()
+        words.reset()
     return float(median(took))
 
 

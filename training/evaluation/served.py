@@ -1,9 +1,10 @@
 """A checkpoint directory run as it is served: audio in chunks, notes while it comes, then the thought and the answer.
 
-Of the product only `streaming_encoder` and `realtime.decoder` are in it, in the format that training teaches. The
-engine adds when to do what (turn-taking, rehearsals, priorities), which benchmarks/ measure and which changes no token;
-a test holds the words equal to the engine's. Many conversations share each pass of the decoder, so that an evaluation
-of hundreds of turns takes minutes; no row depends on the others of its pass.
+Of the product only `streaming_encoder`, `realtime.decoder` and, where the checkpoint has one, `realtime.transcriber`
+are in it, in the format that training teaches. The engine adds when to do what (turn-taking, rehearsals, priorities),
+which benchmarks/ measure and which changes no token; a test holds the words equal to the engine's. Many conversations
+share each pass of the decoder, so that an evaluation of hundreds of turns takes minutes; no row depends on the others
+of its pass.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from realtime.decoder import Decoder, Row
+from realtime.transcriber import Transcriber, load_transcriber
 from streaming_encoder import ChunkPlan, load_audio_model
 from training.checkpoint import load_format
 from training.evaluation.dialogue import Dialogue, Steps, Want
@@ -24,17 +26,30 @@ PASS_ROWS = 192
 
 
 class ServedModel:
-    """A loaded checkpoint directory. One thread uses it; `threads` is of torch, for the whole process."""
+    """A loaded checkpoint directory. One thread uses it; `threads` is of torch, for the whole process.
+
+    transcriber: None takes the directory's own, if it has one. It runs on the CPU, and the encoder then beside it.
+    """
 
     def __init__(
-        self, directory: Path, *, threads: int = 2, kv_tokens: int = 10_240, exact: bool = False, device: str = "cpu"
+        self,
+        directory: Path,
+        *,
+        threads: int = 2,
+        kv_tokens: int = 10_240,
+        exact: bool = False,
+        device: str = "cpu",
+        transcriber: Transcriber | None = None,
     ) -> None:
         self.directory = directory
-        self.audio = load_audio_model(directory, device)
+        self.transcriber = transcriber or load_transcriber(directory, exact=exact)
+        self.audio = load_audio_model(directory, device if self.transcriber is None else "cpu")
         self.decoder = Decoder.load(directory, kv_tokens=kv_tokens, threads=threads, exact=exact, device=device)
         self.parameters = self.decoder.parameters + sum(weight.numel() for weight in self.audio.parameters())
+        if self.transcriber is not None:
+            self.parameters += self.transcriber.network.size
         self._kv_tokens = kv_tokens
-        self._dialogue = Dialogue(self.audio, self.decoder, load_format(directory))
+        self._dialogue = Dialogue(self.audio, self.decoder, load_format(directory), self.transcriber)
 
     def plan(self, manner: Manner) -> ChunkPlan:
         """Chunk and right context of `manner` with this checkpoint. Raises EncoderSettingError."""
