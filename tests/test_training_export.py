@@ -8,18 +8,29 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from realtime.clock import FakeClock
 from realtime.engine.config import EngineConfig
 from realtime.engine.loader import load_engine
+from streaming_encoder import TensorParts
 from tests.decoder_tiny import SEED_MODEL
 from tests.training_small_talker import small_format, small_model
 from tests.training_whisper import random_whisper, write_ctranslate2
+from tests.transcriber_tiny import tiny_section, tiny_shape, tiny_tensors
 from training import checkpoint
 from training.agreement import Agreement, compare
 from training.evaluation.served import ServedModel
-from training.export import ExportDamaged, copy_beside, exported, human_speech, measured_human_speech, require
+from training.export import (
+    ExportDamaged,
+    copy_beside,
+    exported,
+    human_speech,
+    measured_human_speech,
+    require,
+    transcriber_tensors,
+)
 from training.model_card import card
 from training.recipe import Recipe
 from training.run_folder import RunFolder
@@ -94,10 +105,29 @@ def test_what_training_holds_is_what_is_served(tmp_path: Path) -> None:
     assert "training evaluate" in text
     assert "$" not in text
     assert "| `decoder.layers.N.q.weight` | 64 x 64 | int8 |" in text
+    assert "Beside them" not in text
     # A model that has learned since says something else, and the check says so.
     other = small_model()
     other.audio.adapter.fc2.weight.data.normal_()
     assert compare(other, form, tmp_path).embeddings > 0.1
+
+
+def test_a_transcriber_is_carried_over_and_stands_in_the_card(tmp_path: Path) -> None:
+    config = checkpoint.read_config(SEED_MODEL)
+    assert transcriber_tensors(SEED_MODEL, config) == {}
+    config["transcriber"] = tiny_section(64)
+    config["encoder"].update(d_model=64, layers=1, heads=1, ffn=64, right_context_ms=320)
+    config["adapter"].update(input=128, hidden=32, output=64)
+    config["decoder"].update(hidden_size=64, layers=2, heads=4, kv_heads=2, head_dim=16, intermediate_size=128)
+    base, out = tmp_path / "base", tmp_path / "out"
+    tensors = {name: tensor.half() for name, tensor in tiny_tensors(tiny_shape(64)).items()}
+    checkpoint.export(small_model(), config, base, tensors)
+    checkpoint.export(small_model(), config, out, transcriber_tensors(base, config))
+    copy_beside(SEED_MODEL, out)
+    parts = TensorParts(out)
+    assert all(torch.equal(parts.tensor(name), tensor) for name, tensor in tensors.items())
+    text = card("Small", out, config, 1_000_000, None, "- nothing")
+    assert "Beside them a transcriber of 0.1 M parameters" in text
 
 
 def test_an_export_that_says_something_else_is_refused() -> None:
@@ -126,7 +156,13 @@ def test_it_is_written_again_only_for_other_weights(recipe: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wer", "says"),
-    [(None, "not been measured"), (0.565, "badly: 56 of 100"), (0.25, "in part"), (0.08, "speak clearly")],
+    [
+        (None, "not been measured"),
+        (0.565, "with 56 % word error on 92 words"),
+        (0.565, "people badly"),
+        (0.25, "in part"),
+        (0.08, "It hears people with 8 % word error on 92 words of two kinds of recordings"),
+    ],
 )
 def test_users_are_told_how_well_people_are_heard(wer: float | None, says: str) -> None:
     assert says in human_speech(wer, 92)

@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
+
+from streaming_encoder import TensorParts
 from training import checkpoint, model_card
 from training.agreement import Agreement, compare
 from training.evaluation.human_speech import read_wav
@@ -22,7 +25,7 @@ from training.recipe import Recipe, RecipeError
 from training.run_folder import RunFolder
 from training.session import TRAINED, base_directory, open_session
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "transcriber_tokenizer.json")
 MODEL = "model"
 MADE_OF = "made_of.json"
 # Rounding to int8 moves logits a little, so that of two nearly equal tokens the other may win: often where a model
@@ -59,7 +62,7 @@ def exported(recipe: Recipe, *, checks: bool = True) -> Path:
     for stale in out.glob(_NUMBERED):
         stale.unlink()
     config = session.config | {"human_speech": human_speech(None, 0)}
-    checkpoint.export(session.model, config, out)
+    checkpoint.export(session.model, config, out, transcriber_tensors(base_directory(recipe), config))
     copy_beside(base_directory(recipe), out)
     agreement = None
     if checks:
@@ -83,8 +86,16 @@ def _no_source(seed: int) -> NoReturn:
     raise AssertionError("an export draws no examples")
 
 
+def transcriber_tensors(base: Path, config: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Those of `base` if `config` names a transcriber: no stage trains it, so that it is carried over as it is."""
+    if "transcriber" not in config:
+        return {}
+    parts = TensorParts(base)
+    return {name: parts.tensor(name) for name in parts.names() if name.startswith("transcriber.")}
+
+
 def copy_beside(base: Path, out: Path) -> None:
-    """Tokenizer, licences and sample recordings of `base`, which training does not change."""
+    """Tokenizers, licences and sample recordings of `base`, which training does not change."""
     for name in TOKENIZER_FILES:
         if (base / name).is_file():
             shutil.copy(base / name, out / name)
@@ -94,15 +105,21 @@ def copy_beside(base: Path, out: Path) -> None:
 
 
 def human_speech(wer: float | None, words: int) -> str:
-    """How well it hears people, in words for its users. wer: measured on `words` words; None where it was not."""
+    """How well it hears people, in words for its users.
+
+    wer: measured on `words` words of the recordings of `training.evaluation.human_speech`; None where it was not.
+    """
     if wer is None:
         return "How well this embedded model hears people has not been measured."
-    found = f"{100 * wer:.0f} of 100 words are wrong in recorded speech of people ({words} words, read aloud)"
+    found = (
+        f"It hears people with {100 * wer:.0f} % word error on {words} words of two kinds of recordings, sentences "
+        "read aloud and commands of a card game"
+    )
     if wer > 0.4:
-        return f"This embedded model understands synthetic voices well and people badly: {found}."
+        return f"{found}: it understands synthetic voices, and people badly."
     if wer > 0.15:
-        return f"This embedded model understands people in part: {found}. Speak clearly."
-    return f"This embedded model understands people who speak clearly: {found}."
+        return f"{found}: it understands people in part. Speak clearly."
+    return f"{found}."
 
 
 def measured_human_speech(result: dict[str, Any] | None) -> str:

@@ -19,6 +19,10 @@ TEMPLATE = Path(__file__).with_name("model_card.md")
 _HOW_MEASURED = (
     "This directory as it is served. Synthetic voices speak held-out texts; the family `festival` was never trained on."
 )
+_TRANSCRIBER = (
+    "Beside them a transcriber of {millions} M parameters, the decoder that the encoder was pretrained with, writes "
+    "the notes and the line of what was heard; the decoder reads that line and answers (docs/transcriber.md)."
+)
 _NOT_EVALUATED = "Not evaluated yet: `python -m training evaluate`, then `python -m training export` again."
 
 
@@ -40,7 +44,7 @@ def card(
         prosody=adapter.get("prosody", 0), output=adapter["output"], decoder_layers=decoder["layers"],
         decoder_heads=decoder["heads"], decoder_kv_heads=decoder["kv_heads"], head_dim=decoder["head_dim"],
         mlp=decoder["intermediate_size"], theta=f"{decoder['rope_theta']:.0f}", system_prompt=config["system_prompt"],
-        made=made, results=_results(result),
+        made=made, results=_results(result), transcriber=_transcriber(sizes["transcriber"]),
     )  # fmt: skip
 
 
@@ -72,9 +76,14 @@ def _results(result: dict[str, Any] | None) -> str:
     return f"{_HOW_MEASURED}\n\n{body.strip()}"
 
 
+def _transcriber(size: int) -> str:
+    """A paragraph about the transcriber where there is one."""
+    return f"\n\n{_TRANSCRIBER.format(millions=_millions(size))}" if size else ""
+
+
 def _sizes(directory: Path) -> dict[str, int]:
-    """Weights of encoder, adapter and decoder, scales not counted."""
-    sizes = {"encoder": 0, "adapter": 0, "decoder": 0}
+    """Weights of each part, scales not counted; 0 for a transcriber that is not there."""
+    sizes = {"encoder": 0, "adapter": 0, "decoder": 0, "transcriber": 0}
     for name, shape, _ in _stored(directory):
         if not name.endswith(".scale"):
             count = 1

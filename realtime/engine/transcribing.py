@@ -7,11 +7,16 @@ gets its own pass, in order: the words depend on the audio alone, not on what el
 from __future__ import annotations
 
 from collections import deque
+from statistics import fmean
 
 from realtime.mind.lanes import HeardLine
 from realtime.mind.readiness import doubt_of
 from realtime.transcriber import Transcriber, TranscriberStream
 from streaming_encoder import EncoderStream, Heard
+
+# Mean log-probability of a line's tokens under which it is more often wrong than what the decoder hears by itself:
+# robots, noise, words that nobody said. People are heard as before; docs/transcriber.md has the figures.
+LEAST_SURE_LINE = -0.7
 
 
 class Transcribing:
@@ -41,9 +46,14 @@ class Transcribing:
         step, heard_ms = self._waiting.popleft()
         return self._stream.hear(step), heard_ms
 
-    def tail(self) -> tuple[list[Heard], HeardLine]:
-        """If the turn ended here: the encoder's tail, and the whole line. Nothing may be waiting."""
+    def tail(self) -> tuple[list[Heard], HeardLine | None]:
+        """If the turn ended here: the encoder's tail, and the whole line. Nothing may be waiting.
+
+        None where the transcriber is not sure of its words: the decoder, which hears the same frames, writes them.
+        """
         assert not self._waiting, "the line is written over everything that was heard"
         tail = self._encoder.hear_tail()
         line = self._stream.line(tail)
+        if not line.words or fmean(line.logprobs) < LEAST_SURE_LINE:
+            return tail, None
         return tail, HeardLine(line.words, doubt_of(line.logprobs))
