@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from realtime.clock import FakeClock
 from realtime.engine import messages as m
+from realtime.engine import transcribing
 from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore, seed_dialect
 from realtime.engine.loader import load_engine
@@ -23,6 +24,7 @@ from tests.decoder_tiny import SEED_MODEL
 from tests.transcriber_tiny import tiny_transcriber
 from training.evaluate import Evaluation, evaluate
 from training.evaluation import human_speech, scores, small_talk, tables
+from training.evaluation.dialogue import LEAST_SURE_LINE
 from training.evaluation.human_speech import read_wav
 from training.evaluation.material import evenly
 from training.evaluation.scores import Tried
@@ -202,7 +204,13 @@ def test_it_writes_what_the_engine_writes() -> None:
         assert [note.word for note in reply.noted] == notes
 
 
-def test_with_a_transcriber_it_writes_what_the_engine_writes() -> None:
+@pytest.mark.parametrize("least_sure", [LEAST_SURE_LINE, 1.0])  # sure of its words, and never sure
+def test_with_a_transcriber_it_writes_what_the_engine_writes(
+    least_sure: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LEAST_SURE_LINE == transcribing.LEAST_SURE_LINE
+    monkeypatch.setattr("training.evaluation.dialogue.LEAST_SURE_LINE", least_sure)
+    monkeypatch.setattr(transcribing, "LEAST_SURE_LINE", least_sure)
     model = served_with_transcriber()
     dialect = seed_dialect(model.decoder, json.loads((SEED_MODEL / "config.json").read_text())["system_prompt"])
     # Nonsense makes the decoder think in two lines; by default the engine would speak behind the first.
@@ -219,9 +227,7 @@ def test_with_a_transcriber_it_writes_what_the_engine_writes() -> None:
         transcript, answer, notes = by_the_engine(core, trial)
         assert (reply.heard, reply.answer) == (transcript, answer)
         assert [note.word for note in reply.noted] == notes
-    assert all(reply.noted for reply in replies[:2])
-    assert (replies[-1].heard, replies[-1].noted) == ("[no speech]", ())
-    assert [r.heard for r in replies[:2]] != [t.example.item.heard for t in trials[:2]]  # it is the tiny one that hears
+    assert all(reply.noted for reply in replies[:2])  # words of the tiny one
     assert model.parameters > served().parameters
     assert model.decoder.pool.used == 0
     assert len(model.decoder.frames) == 0

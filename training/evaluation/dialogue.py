@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TypeAlias
 
 import numpy as np
@@ -29,7 +30,8 @@ HEARD_TOKENS_PER_S, HEARD_TOKENS_LEAST = 14, 24
 # As the engine bounds a pass of notes (realtime/mind/notes.py).
 NOTE_TOKENS_PER_EMBEDDING, NOTE_TOKENS_LEAST = 2, 16
 _CLAUSE_ENDS = frozenset(".,;:!?")
-_NO_SPEECH = ("[no", "speech]")
+# As the engine (realtime/engine/transcribing.py): with a lower mean log-probability the decoder writes the line itself.
+LEAST_SURE_LINE = -0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ Steps: TypeAlias = Generator[Want, int, Reply]
 class _Heard:
     """A turn that is over: the tokens of its notes, the notes, and its length.
 
-    line: tokens of the whole line of what was heard, where a transcriber wrote it.
+    line: tokens of the whole line of what was heard, where a transcriber wrote it and was sure of it.
     """
 
     notes: list[int]
@@ -139,17 +141,22 @@ class Dialogue:
             steps = stream.hear(piece)
             self._lay(trunk, steps)
             at_ms = stream.samples * 1000 // SAMPLE_RATE_HZ
-            noted += [Noted(word, at_ms) for step in steps for word in words.hear(step)]
+            heard = [Noted(word, at_ms) for step in steps for word in words.hear(step)]
+            noted += heard if manner.listens else []
         tail = stream.hear_tail()
-        line = words.line(tail).words or _NO_SPEECH
+        line = words.line(tail)
+        is_sure = bool(line.words) and fmean(line.logprobs) >= LEAST_SURE_LINE
         self._lay(trunk, tail)
         self._decoder.extend(trunk, self._close_user)
         return _Heard(
-            notes=[],
-            noted=tuple(noted) if manner.listens else (),
+            notes=self._words(note.word for note in noted),
+            noted=tuple(noted),
             seconds=clip.seconds,
-            line=[token for word in line for token in self._form.word(word)],
+            line=self._words(line.words) if is_sure else None,
         )
+
+    def _words(self, words: Iterable[str]) -> list[int]:
+        return [token for word in words for token in self._form.word(word)]
 
     def _lay(self, trunk: Lane, steps: Iterable[Heard]) -> None:
         for step in steps:
