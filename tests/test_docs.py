@@ -81,13 +81,14 @@ def test_commands_exist(page: Path) -> None:
             assert name in targets, code
         for name in re.findall(r"python -m ([\w.]+)", code):
             path = REPOSITORY / name.replace(".", "/")
-            assert not (REPOSITORY / name.partition(".")[0]).is_dir() or path.with_suffix(".py").is_file(), code
+            is_ours = (REPOSITORY / name.partition(".")[0]).is_dir()
+            assert not is_ours or path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), code
 
 
 @each_page
 def test_files_and_tests_that_are_named_exist(page: Path) -> None:
     tests = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").glob("test_*.py"))
-    rooms = "realtime|streaming_encoder|tts_bridge|client_demo|tests|benchmarks|scripts|docs|models"
+    rooms = "realtime|streaming_encoder|tts_bridge|client_demo|training|tests|benchmarks|scripts|docs|models"
     for code in code_of(page):
         for name in re.findall(rf"(?<![\w/.])(?:{rooms})/[\w./*-]*\w", code):
             assert any(REPOSITORY.glob(name)), f"{name}: nothing there"
