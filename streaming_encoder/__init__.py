@@ -13,6 +13,7 @@ from streaming_encoder.errors import (
 )
 from streaming_encoder.model import AudioModel, Heard, load_audio_model
 from streaming_encoder.stream import EncoderStream
+from streaming_encoder.voice_meter import Voice, VoiceMeter
 
 __all__ = [
     "AudioConfig",
@@ -28,5 +29,7 @@ __all__ = [
     "Heard",
     "StreamingEncoderError",
     "TensorParts",
+    "Voice",
+    "VoiceMeter",
     "load_audio_model",
 ]

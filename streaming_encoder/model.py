@@ -19,6 +19,7 @@ from streaming_encoder.errors import CheckpointDamagedError, CheckpointMismatchE
 from streaming_encoder.features import LogMel
 from streaming_encoder.prosody import Prosody
 from streaming_encoder.state import EncoderState
+from streaming_encoder.voice_meter import SLOTS, VoiceFrames
 
 _PREFIXES = ("encoder.", "adapter.")
 _CONFIG_LIMIT_BYTES = 1 << 20
@@ -30,13 +31,15 @@ class Heard:
 
     embeddings: [frames / 4, width], for the decoder. frames: [frames, encoder width], the same audio at 50 Hz.
     ahead: [right, encoder width], the step's right context: what will be heard again, with more behind it, by the next.
-    begins_segment: nothing of what was heard before is context of these frames.
+    begins_segment: nothing of what was heard before is context of these frames. voice: what is measured of them beside
+    the words; None where the adapter is given none of it.
     """
 
     embeddings: torch.Tensor
     frames: torch.Tensor
     ahead: torch.Tensor
     begins_segment: bool
+    voice: VoiceFrames | None
 
 
 class AudioModel(nn.Module):
@@ -72,13 +75,20 @@ class AudioModel(nn.Module):
         mel, maxima = self.features(state.window[:end], state.running_max)
         assert mel.shape[0] == (frames + state.plan.right_frames) * MEL_FRAMES_PER_FRAME, mel.shape
         sound = state.window[left : left + frames * config.frame_samples]
-        prosody = None if self.prosody is None else self.prosody(sound)
+        prosody, voice = (None, None) if self.prosody is None else _measured(self.prosody, sound)
         begins_segment = state.position == 0
         x = self.encoder(mel, state, frames)
         unpooled = self.encoder.unpooled(x)
         embeddings: torch.Tensor = self.adapter(self.encoder.pooled(x[:frames]), prosody)
         state.commit(frames, maxima)
-        return Heard(embeddings, unpooled[:frames], unpooled[frames:], begins_segment)
+        return Heard(embeddings, unpooled[:frames], unpooled[frames:], begins_segment, voice)
+
+
+def _measured(prosody: Prosody, sound: torch.Tensor) -> tuple[torch.Tensor, VoiceFrames]:
+    """Of float32 [n * frame_samples]: what the adapter reads, and the plain numbers."""
+    level_db, octaves, voicing = prosody.measure(sound)
+    power = sound.reshape(len(octaves), SLOTS, -1).square().mean(-1)
+    return prosody.written(level_db, octaves, voicing), VoiceFrames(power, octaves, voicing)
 
 
 def load_audio_model(checkpoint: Path | TensorParts, device: str | torch.device = "cpu") -> AudioModel:

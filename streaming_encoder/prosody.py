@@ -48,7 +48,10 @@ class Prosody(nn.Module):
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """float32 [..., n * frame_samples] in [-1, 1] -> float32 [..., n, WIDTH]."""
-        level_db, octaves, voicing = self.measure(samples)
+        return self.written(*self.measure(samples))
+
+    def written(self, level_db: torch.Tensor, octaves: torch.Tensor, voicing: torch.Tensor) -> torch.Tensor:
+        """What `measure` gives, each [..., n], as the adapter reads it: float32 [..., n, WIDTH]."""
         level = _bumps(level_db, self.level_bumps)
         pitch = _bumps(octaves, self.pitch_bumps) * voicing[..., None]
         return torch.cat([level, pitch, voicing[..., None]], -1)

@@ -25,7 +25,7 @@ from realtime.mind import Dialect, Mind, SpecialTokens, ThinkingPlan, Work
 from realtime.mind.lanes import AnswerLane, HeardLine, Phase
 from realtime.mind.memory import Symbol
 from realtime.transcriber import Transcriber
-from streaming_encoder import AudioInputError, AudioModel, EncoderStream
+from streaming_encoder import AudioInputError, AudioModel, EncoderStream, Voice
 
 # One step must stay short, or a message (a revocation, a barge-in) waits behind it: 32 rows take about 40 ms on one
 # core.
@@ -149,14 +149,7 @@ class EngineCore:
             case m.Audio():
                 self._audio(session, message)
             case m.StartTurn():
-                session.turn, session.attempt = message.turn, 0
-                session.turn_from_sample = message.at_sample
-                session.held.clear()
-                session.held_samples = session.rehearsed_samples = 0
-                session.stream.reset()
-                if session.transcribing is not None:
-                    session.transcribing.reset()
-                session.vote.void()
+                session.begin_turn(message.turn, message.at_sample)
                 session.mind.start_turn(message.turn)
             case m.EndTurn():
                 self._end_turn(session, message)
@@ -219,6 +212,8 @@ class EngineCore:
         steps = session.stream.hear(pcm)
         for step in steps:
             session.mind.hear(self._decoder.frames.put(step.embeddings), session.heard_ms)
+            if step.voice is not None:
+                session.meter.push(step.voice)
         if session.transcribing is not None:
             session.transcribing.hear(steps, session.heard_ms)
 
@@ -234,12 +229,14 @@ class EngineCore:
             session.vote.noted()
         return said
 
-    def _tail(self, session: Session) -> tuple[list[Symbol], HeardLine | None]:
-        """If the turn ended here: the frames behind the final ones, and the line where a transcriber writes it."""
+    def _tail(self, session: Session) -> tuple[list[Symbol], HeardLine | None, Voice | None]:
+        """If the turn ended here: the frames behind the final ones, a transcriber's line, and what was measured."""
         if session.transcribing is None:
-            return self._decoder.frames.put(session.stream.tail()), None
-        steps, line = session.transcribing.tail()
-        return [symbol for step in steps for symbol in self._decoder.frames.put(step.embeddings)], line
+            steps, line = session.stream.hear_tail(), None
+        else:
+            steps, line = session.transcribing.tail()
+        voice = session.meter.measure(step.voice for step in steps if step.voice is not None)
+        return [symbol for step in steps for symbol in self._decoder.frames.put(step.embeddings)], line, voice
 
     def _end_turn(self, session: Session, message: m.EndTurn) -> None:
         turn = session.mind.turn
@@ -247,10 +244,10 @@ class EngineCore:
             return
         session.attempt = message.attempt
         session.stamps = self._stamps(message.think_ms)
-        tail, line = self._tail(session)
+        tail, line, voice = self._tail(session)
         session.mind.end_turn(
-            message.attempt, tail, session.heard_ms, line=line, respond=message.respond, max_tokens=message.max_tokens,
-            spoken=message.spoken,
+            message.attempt, tail, session.heard_ms, line=line, voice=voice, respond=message.respond,
+            max_tokens=message.max_tokens, spoken=message.spoken,
         )  # fmt: skip
         session.stamps.encoded_ns = self._clock.now_ns()
 
@@ -351,8 +348,8 @@ class EngineCore:
             is_due = fresh >= self._rehearsal_samples and heard >= REHEARSAL_LEAST_MS * SAMPLES_PER_MS
             if is_due and session.mind.may_rehearse:
                 session.rehearsed_samples = heard
-                tail, line = self._tail(session)
-                session.mind.rehearse(tail, session.heard_ms, line)
+                tail, line, voice = self._tail(session)
+                session.mind.rehearse(tail, session.heard_ms, line, voice)
 
     def _guess(self, entry: Work, spare: int) -> list[Symbol]:
         """What `entry`'s lane will probably write, as far as rows are left."""

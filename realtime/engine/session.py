@@ -15,7 +15,7 @@ from realtime.engine.transcribing import Transcribing
 from realtime.engine.vote import Vote
 from realtime.mind import Mind, TurnState
 from realtime.mind.memory import KvSequence, Symbol
-from streaming_encoder import EncoderStream
+from streaming_encoder import EncoderStream, VoiceMeter
 
 SAMPLES_PER_MS = m.INPUT_SAMPLE_RATE_HZ // 1000
 
@@ -65,6 +65,7 @@ class Session:
     mind: Mind
     vote: Vote
     order: int
+    meter: VoiceMeter = field(default_factory=VoiceMeter)  # of the turn in hand
     transcribing: Transcribing | None = None  # where the checkpoint has a transcriber
     turn: int = 0
     attempt: int = 0
@@ -73,6 +74,17 @@ class Session:
     held_samples: int = 0
     rehearsed_samples: int = 0  # audio of the turn that the last rehearsal had heard
     stamps: Stamps | None = None
+
+    def begin_turn(self, number: int, at_sample: int) -> None:
+        """Nothing of the turn has been heard, and nothing of an earlier one is left but what the mind keeps."""
+        self.turn, self.attempt, self.turn_from_sample = number, 0, at_sample
+        self.held.clear()
+        self.held_samples = self.rehearsed_samples = 0
+        self.stream.reset()
+        self.meter.reset()
+        if self.transcribing is not None:
+            self.transcribing.reset()
+        self.vote.void()
 
     @property
     def heard_ms(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from realtime.mind.cues import Voice, cue_tokens
 from realtime.mind.memory import Detokenizer, Symbol
 
 NO_SPEECH = "[no speech]"
@@ -104,6 +105,10 @@ class Dialect:
     def line(self, words: Sequence[str]) -> list[Symbol]:
         """What was heard, word by word as in training; without words, that nobody spoke."""
         return [token for word in words or NO_SPEECH.split() for token in self._encode(f" {word}")]
+
+    def cue(self, thought_line: str, voice: Voice | None, words: int) -> list[Symbol]:
+        """What must come next in a thought whose last line so far is `thought_line`: see `realtime.mind.cues`."""
+        return cue_tokens(self._encode, thought_line, voice, words)
 
     def says_nothing(self, line: str) -> bool:
         """Whether the line of what was heard says that nobody spoke."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from realtime.mind.cues import Voice, last_line
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
 from realtime.mind.memory import Detokenizer, KvSequence, Memory, Symbol
@@ -69,6 +70,7 @@ class ThoughtCut:
     length: int  # symbols of the sequence up to there
     at_line_start: bool
     words: Detokenizer
+    line: str  # the last one of the thought, so far
 
 
 class AnswerLane:
@@ -79,6 +81,7 @@ class AnswerLane:
         heard: True for an audio turn, whose think block opens with the line of what was heard.
         notes: tokens of that line that stand in the prefix.
         line_doubt: a number where the notes are the whole line, from a transcriber: then the lane only ends it.
+        voice: what was measured in the turn's sound, for the thought to state; None where nothing was.
         draft: guesses of what the lane will write.
         respond: False ends the lane when the line is complete.
         max_tokens: answer tokens, after which the lane ends with reason "length".
@@ -102,6 +105,7 @@ class AnswerLane:
         max_heard_tokens: int,
         plan: ThinkingPlan,
         line_doubt: float | None = None,
+        voice: Voice | None = None,
     ) -> None:
         self._dialect = dialect
         self._memory = memory
@@ -116,6 +120,7 @@ class AnswerLane:
         self.thought_tokens = 0
         self.answer_tokens = 0
         self._line_doubt = line_doubt
+        self._voice = voice
         self._respond = respond
         self._max_tokens = max_tokens
         self._max_heard_tokens = max_heard_tokens
@@ -126,6 +131,7 @@ class AnswerLane:
         self._at_line_start = not heard
         self._answer_begun = False
         self._thought_lines = 0
+        self._thought_line = ""  # the last one, so far
         self._hearing: list[float] = []  # log-probabilities of the words of the line
         self._answer_from = len(seq.symbols)
         self.cut: ThoughtCut | None = None  # the answer began before the thought was finished
@@ -144,6 +150,10 @@ class AnswerLane:
     def due(self) -> int | None:
         """The token that comes next whatever the decoder would choose: the end of a given line."""
         return self._dialect.line_end if self.has_given_line and self.phase is Phase.HEARING else None
+
+    def cue(self, thought_line: str) -> list[Symbol]:
+        """What a thought whose last line so far is `thought_line` must go on with: a number that was measured."""
+        return self._dialect.cue(thought_line, self._voice, len(self._line.split()))
 
     def pass_deadline(self) -> None:
         """Thinking has used its time: close the block as soon as the dialect's least thought stands in it."""
@@ -216,12 +226,15 @@ class AnswerLane:
         if token in (special.im_end, special.wait) or self.thought_tokens >= self._plan.max_tokens:
             self._close_thought()
             return Pieces(thought=self._words.flush())
-        self.thought_tokens += 1
         text = self._words.push(token)
+        measured = self.cue(last_line(self._thought_line, text))
+        text += "".join(self._words.push(symbol) for symbol in measured)
+        self._thought_line = last_line(self._thought_line, text)
+        self.thought_tokens += 1 + len(measured)
         if text:
             self._at_line_start = text.endswith("\n")
             self._thought_lines += text.count("\n")
-        self._write([token])
+        self._write([token, *measured])
         self._begin_answer_if_due()
         return Pieces(thought=text)
 
@@ -243,7 +256,7 @@ class AnswerLane:
         order = self._plan.order
         is_due = self._deadline_passed and self._has_least_thought
         if is_due or order is Order.SPEAK_FIRST or (order is Order.THINK_FIRST and self._has_first_thought):
-            self.cut = ThoughtCut(len(self.seq.symbols), self._at_line_start, self._words)
+            self.cut = ThoughtCut(len(self.seq.symbols), self._at_line_start, self._words, self._thought_line)
             self._close_thought()
 
     def _close_thought(self) -> None:

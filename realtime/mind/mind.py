@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from realtime.decoder.scheduler import Service
 from realtime.engine.messages import FromEngine
 from realtime.mind import reports
+from realtime.mind.cues import Voice
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
 from realtime.mind.lanes import AnswerLane, HeardLine, NoteLane, Phase
@@ -129,19 +130,21 @@ class Mind:
         heard_ms: int,
         *,
         line: HeardLine | None = None,
+        voice: Voice | None = None,
         respond: bool = True,
         max_tokens: int = 512,
         spoken: bool = True,
     ) -> None:
         """A tentative end: lay the answer lane. `tail`: frames that stand only if the turn ends here.
 
-        line: what was heard, where a transcriber has written it.
+        line: what was heard, where a transcriber has written it. voice: what was measured, tail included.
         spoken: False for an answer to be read: nothing is bought by saying it, so its thought is not cut short.
         """
         turn = self._open_turn()
         self._drop_listening_lanes()
         turn.heard_ms = heard_ms
         turn.state, turn.attempt, turn.tail, turn.answer = TurnState.TENTATIVE, attempt, tail, ""
+        turn.voice = voice
         notes = turn.notes if line is None else self._dialect.line(line.words)
         self._answer_lane = self._lane(
             attempt,
@@ -149,6 +152,7 @@ class Mind:
             heard=True,
             notes=notes,
             line_doubt=None if line is None else line.doubt,
+            voice=voice,
             draft=turn.tried.draft(),
             respond=respond,
             max_tokens=max_tokens,
@@ -163,10 +167,12 @@ class Mind:
         is_listening = turn is not None and turn.state is TurnState.LISTENING
         return is_listening and self._notes.lane is None and self._rehearsal is None
 
-    def rehearse(self, tail: list[Symbol], heard_ms: int, line: HeardLine | None = None) -> None:
+    def rehearse(
+        self, tail: list[Symbol], heard_ms: int, line: HeardLine | None = None, voice: Voice | None = None
+    ) -> None:
         """Try out the answer as if the turn ended here. `tail`: frames that stand only for this rehearsal.
 
-        line: what was heard so far, where a transcriber has written it.
+        line: what was heard so far, where a transcriber has written it. voice: what was measured so far.
         """
         turn = self._open_turn()
         self._drop_rehearsal()
@@ -178,6 +184,7 @@ class Mind:
             heard=True,
             notes=notes,
             line_doubt=None if line is None else line.doubt,
+            voice=voice,
             draft=turn.tried.draft(),
             respond=True,
             max_tokens=REHEARSED_ANSWER_TOKENS,
@@ -241,6 +248,7 @@ class Mind:
             prefix,
             heard=last.is_audio,
             notes=last.notes,
+            voice=last.voice,
             draft=Draft(),
             respond=True,
             max_tokens=max_tokens,
@@ -376,6 +384,7 @@ class Mind:
         max_tokens: int,
         spoken: bool = True,
         line_doubt: float | None = None,
+        voice: Voice | None = None,
     ) -> AnswerLane:
         """An answer lane forked from the trunk's tip."""
         seq = self._memory.fork(self.trunk.seq)
@@ -391,6 +400,7 @@ class Mind:
             heard=heard,
             notes=notes,
             line_doubt=line_doubt,
+            voice=voice,
             draft=draft,
             respond=respond,
             max_tokens=max_tokens,
@@ -429,7 +439,7 @@ class Mind:
         turn.closed = True
         symbols = [*turn.opening, *turn.frames, *turn.tail, *self._dialect.audio_close()]
         notes = self._answer_lane.heard_tokens if self._answer_lane is not None else turn.notes
-        self.trunk.close_turn(Item(turn.item, "user", symbols, is_audio=True, notes=list(notes)))
+        self.trunk.close_turn(Item(turn.item, "user", symbols, is_audio=True, notes=list(notes), voice=turn.voice))
         if self._answer_lane is not None:
             self.trunk.adopt(self._answer_lane.seq)
 

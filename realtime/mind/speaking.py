@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from realtime.mind.cues import last_line
 from realtime.mind.dialect import Dialect
 from realtime.mind.lanes import AnswerLane, Phase
 from realtime.mind.memory import Detokenizer, KvSequence, Memory
@@ -33,6 +34,7 @@ class ThinkLane:
     at_line_start: bool
     whole: int  # symbols up to the end of the last complete segment
     whole_at_line_start: bool
+    line: str  # the last one, so far
     segment_tokens: int = 0  # behind `whole`
 
 
@@ -108,10 +110,13 @@ class SpeakingPhase:
         assert lane is not None, "a token of a lane that is gone is dropped at the door"
         if token in (special.think_end, special.im_end, special.wait):
             return self._finish_thought(lane)
-        self.tokens += 1
-        lane.segment_tokens += 1
-        self._memory.extend(lane.seq, [token])
         text = lane.words.push(token)
+        measured = self._speak.cue(last_line(lane.line, text))
+        text += "".join(lane.words.push(symbol) for symbol in measured)
+        lane.line = last_line(lane.line, text)
+        self.tokens += 1 + len(measured)
+        lane.segment_tokens += 1 + len(measured)
+        self._memory.extend(lane.seq, [token, *measured])
         if text:
             lane.at_line_start = text.endswith("\n")
         if self._speak.thought_tokens + self.tokens >= self._plan.max_tokens:
@@ -165,7 +170,7 @@ class SpeakingPhase:
         seq = self._memory.fork(self._speak.seq)
         self._memory.truncate(seq, cut.length)
         _repeat_tip(self._memory, seq)
-        return ThinkLane(seq, cut.words, cut.at_line_start, cut.length, cut.at_line_start)
+        return ThinkLane(seq, cut.words, cut.at_line_start, cut.length, cut.at_line_start, cut.line)
 
     def _finish_thought(self, lane: ThinkLane) -> str:
         self._is_over = True

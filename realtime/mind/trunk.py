@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from realtime.mind.cues import Voice
 from realtime.mind.memory import KvSequence, Memory, Symbol
 
 
@@ -23,6 +24,7 @@ class Item:
     symbols: list[Symbol]
     is_audio: bool = False
     notes: list[Symbol] = field(default_factory=list)
+    voice: Voice | None = None  # measured in its sound
 
     @property
     def frames(self) -> list[Symbol]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from realtime.mind.cues import Voice
 from realtime.mind.memory import Symbol
 from realtime.mind.rehearsal import Tried
 
@@ -28,6 +29,7 @@ class Turn:
     frames: list[Symbol] = field(default_factory=list)
     tail: list[Symbol] = field(default_factory=list)
     notes: list[Symbol] = field(default_factory=list)
+    voice: Voice | None = None  # measured in frames and tail
     heard_ms: int = 0
     noted_frames: int = 0
     closed: bool = False  # the user's part is history already

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from realtime.decoder import Decoder
 from realtime.decoder.sequence import Sequence as Lane
+from realtime.mind.cues import cue_tokens, last_line
 from realtime.transcriber import Transcriber, TranscriberStream
-from streaming_encoder import AudioModel, EncoderStream, Heard
+from streaming_encoder import AudioModel, EncoderStream, Heard, Voice, VoiceMeter
 from training.evaluation.trial import Manner, Noted, Reply, Trial
 from training.format import Format, Sequence
 from training.items import SAMPLE_RATE_HZ, Clip, Example
@@ -49,12 +50,14 @@ Steps: TypeAlias = Generator[Want, int, Reply]
 class _Heard:
     """A turn that is over: the tokens of its notes, the notes, and its length.
 
-    line: tokens of the whole line of what was heard, where a transcriber wrote it and was sure of it.
+    voice: what was measured in it. line: tokens of the whole line of what was heard, where a transcriber wrote it and
+    was sure of it.
     """
 
     notes: list[int]
     noted: tuple[Noted, ...]
     seconds: float
+    voice: Voice | None
     line: list[int] | None = None
 
 
@@ -113,13 +116,12 @@ class Dialogue:
         stream = EncoderStream(self._audio, manner.chunk_frames, manner.right_context_ms)
         if self._transcriber is not None:
             return self._transcribe(trunk, example.clip, stream, TranscriberStream(self._transcriber), manner)
+        meter = VoiceMeter()
         notes: list[int] = []
         noted: list[Noted] = []
         fresh = 0
         for piece in _pieces(example.clip.samples, stream.chunk_samples):
-            frames = stream.push(piece)
-            decoder.extend(trunk, decoder.frames.put(frames))
-            fresh += len(frames)
+            fresh += self._lay(trunk, stream.hear(piece), meter)
             if manner.listens and fresh * EMBEDDING_MS >= manner.note_interval_ms:
                 yield Want(trunk, token=False)
                 written = yield from self._note(trunk, notes, fresh)
@@ -127,40 +129,48 @@ class Dialogue:
                 notes += written
                 noted += [Noted(word, at_ms) for word in self._text(written).split()]
                 fresh = 0
-        decoder.extend(trunk, decoder.frames.put(stream.tail()))
+        self._lay(trunk, stream.hear_tail(), meter)
         decoder.extend(trunk, self._close_user)
-        return _Heard(notes, tuple(noted), example.clip.seconds)
+        return _Heard(notes, tuple(noted), example.clip.seconds, meter.measure())
 
     def _transcribe(
         self, trunk: Lane, clip: Clip, stream: EncoderStream, words: TranscriberStream, manner: Manner
     ) -> _Heard:
         """The same where a transcriber writes notes and line. It listens to every step, whether notes are wanted or
         not: its line stands on what it agreed on before."""
+        meter = VoiceMeter()
         noted: list[Noted] = []
         for piece in _pieces(clip.samples, stream.chunk_samples):
             steps = stream.hear(piece)
-            self._lay(trunk, steps)
+            self._lay(trunk, steps, meter)
             at_ms = stream.samples * 1000 // SAMPLE_RATE_HZ
             heard = [Noted(word, at_ms) for step in steps for word in words.hear(step)]
             noted += heard if manner.listens else []
         tail = stream.hear_tail()
         line = words.line(tail)
         is_sure = bool(line.words) and fmean(line.logprobs) >= LEAST_SURE_LINE
-        self._lay(trunk, tail)
+        self._lay(trunk, tail, meter)
         self._decoder.extend(trunk, self._close_user)
         return _Heard(
             notes=self._words(note.word for note in noted),
             noted=tuple(noted),
             seconds=clip.seconds,
+            voice=meter.measure(),
             line=self._words(line.words) if is_sure else None,
         )
 
     def _words(self, words: Iterable[str]) -> list[int]:
         return [token for word in words for token in self._form.word(word)]
 
-    def _lay(self, trunk: Lane, steps: Iterable[Heard]) -> None:
+    def _lay(self, trunk: Lane, steps: Iterable[Heard], meter: VoiceMeter) -> int:
+        """Lay what was heard on the trunk, and measure it; how many embeddings it was."""
+        count = 0
         for step in steps:
             self._decoder.extend(trunk, self._decoder.frames.put(step.embeddings))
+            count += len(step.embeddings)
+            if step.voice is not None:
+                meter.push(step.voice)
+        return count
 
     def _note(self, trunk: Lane, notes: list[int], fresh: int) -> Generator[Want, int, list[int]]:
         """One pass of notes: the tokens to keep. A pass that leaves the format is dropped whole, as in the engine."""
@@ -197,7 +207,7 @@ class Dialogue:
             decoder.extend(lane, [special.think_end, *self._newline])
         else:
             limit = LONGEST_THOUGHT if manner.think_tokens is None else manner.think_tokens
-            thought, stop = yield from self._write(lane, self._stops, limit)
+            thought, stop = yield from self._write(lane, self._stops, limit, cue=self._cue(turn, heard, manner))
             if stop is None:  # closed as the engine closes it
                 at_line_start = not thought or b"\n" in self._pieces(thought[-1])
                 decoder.extend(lane, [*([] if at_line_start else self._newline), special.think_end, *self._newline])
@@ -217,6 +227,14 @@ class Dialogue:
             tokens_to_clause=before + self._clause(answer),
         )
 
+    def _cue(self, turn: _Heard | None, heard: list[int], manner: Manner) -> Callable[[list[int]], list[int]]:
+        """What a thought written so far must go on with, as in the engine. heard: the line behind the notes."""
+        if turn is None or not manner.cues:
+            return lambda thought: []
+        words = len(self._text([*(turn.notes if turn.line is None else turn.line), *heard]).split())
+        encode = self._decoder.tokenizer.encode
+        return lambda thought: cue_tokens(encode, last_line("", self._text(thought)), turn.voice, words)
+
     def _clause(self, answer: list[int]) -> int:
         """Tokens until the first clause of the answer is whole; all of them where none ends."""
         for count, token in enumerate(answer, 1):
@@ -227,11 +245,18 @@ class Dialogue:
     # --- writing ------------------------------------------------------------------------------------
 
     def _write(
-        self, lane: Lane, stops: Collection[int], limit: int, *, line: bool = False
+        self,
+        lane: Lane,
+        stops: Collection[int],
+        limit: int,
+        *,
+        line: bool = False,
+        cue: Callable[[list[int]], list[int]] = lambda written: [],
     ) -> Generator[Want, int, tuple[list[int], int | None]]:
         """Go on with `lane` greedily: (tokens written, the token that ended it or None at the limit).
 
         Ends at one of `stops`, or with `line` at the end of the line; the ending token is laid on the lane too.
+        cue: what must stand behind the tokens written so far, whatever would be chosen there.
         """
         written: list[int] = []
         while True:
@@ -239,10 +264,12 @@ class Dialogue:
             is_end = token in stops or (line and b"\n" in self._pieces(token))
             if not is_end and len(written) >= limit:
                 return written, None
-            self._decoder.extend(lane, [token])
             if is_end:
+                self._decoder.extend(lane, [token])
                 return written, token
-            written.append(token)
+            fresh = [token, *cue([*written, token])]
+            self._decoder.extend(lane, fresh)
+            written += fresh
 
     def _text(self, tokens: list[int]) -> str:
         return self._decoder.tokenizer.decode(tokens)

@@ -1,10 +1,10 @@
 """A checkpoint directory run as it is served: audio in chunks, notes while it comes, then the thought and the answer.
 
-Of the product only `streaming_encoder`, `realtime.decoder` and, where the checkpoint has one, `realtime.transcriber`
-are in it, in the format that training teaches. The engine adds when to do what (turn-taking, rehearsals, priorities),
-which benchmarks/ measure and which changes no token; a test holds the words equal to the engine's. Many conversations
-share each pass of the decoder, so that an evaluation of hundreds of turns takes minutes; no row depends on the others
-of its pass.
+Of the product only `streaming_encoder`, `realtime.decoder`, the measured cues of `realtime.mind` and, where the
+checkpoint has one, `realtime.transcriber` are in it, in the format that training teaches. The engine adds when to do
+what (turn-taking, rehearsals, priorities), which benchmarks/ measure and which changes no token; a test holds the words
+equal to the engine's. Many conversations share each pass of the decoder, so that an evaluation of hundreds of turns
+takes minutes; no row depends on the others of its pass.
 """
 
 from __future__ import annotations

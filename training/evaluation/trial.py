@@ -27,6 +27,7 @@ class Manner:
 
     chunk_frames: 50 Hz frames of a chunk, right_context_ms: both None for the checkpoint's own. listens: notes while
     the turn goes on, every `note_interval_ms`. think_tokens: after so many the thought is closed; None never closes it.
+    cues: numbers that were measured are written into the thought (`realtime.mind.cues`); the product always does.
     """
 
     chunk_frames: int | None = None
@@ -34,6 +35,7 @@ class Manner:
     listens: bool = True
     note_interval_ms: int = 640
     think_tokens: int | None = None
+    cues: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,209 @@
+"""Measured cues: the number that a thought comes to is the measured one, in training's tokens, whatever was drafted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from realtime.decoder import Decoder, Row
+from realtime.decoder.sequence import Sequence as DecoderSequence
+from realtime.engine.core import DecoderMemory, seed_dialect
+from realtime.engine.messages import Answer, FromEngine, Thought
+from realtime.mind import Mind, Order, ThinkingPlan
+from realtime.mind.cues import cue, cue_tokens, last_line
+from realtime.mind.lanes import AnswerLane, Phase
+from realtime.mind.mind import Lane
+from realtime.mind.speaking import ThinkLane
+from tests.decoder_tiny import SEED_MODEL, run_alone, seed_tokenizer
+from tests.mind_tiny import step
+from training.data.texts import voice as texts
+
+LINES = {"pitch": "The voice is about", "sex": "The voice is about", "level": "The voice is at about",
+         "rate": "The voice says about"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measured:
+    pitch_hz: float | None = 210.0
+    level_dbfs: float = -33.0
+    speech_s: float = 2.0
+
+
+VALUES = st.one_of(
+    st.tuples(st.sampled_from(["pitch", "sex"]), st.floats(60, 420)),
+    st.tuples(st.just("level"), st.floats(-70, 0)),
+    st.tuples(st.just("rate"), st.integers(1, 80).map(lambda words: words / 4.0)),
+)
+
+
+def measured(what: str, value: float) -> tuple[Measured, int]:
+    """A voice of which `value` was measured, and how many words it said."""
+    if what == "rate":
+        return Measured(speech_s=4.0), round(value * 4)
+    return (Measured(level_dbfs=value) if what == "level" else Measured(pitch_hz=value)), 3
+
+
+@given(VALUES)
+def test_a_cue_is_what_stands_in_the_training_texts(of: tuple[str, float]) -> None:
+    line = LINES[of[0]]
+    said = line + cue(line, *measured(*of))
+    assert texts.thought(of[0], "high", of[1]).startswith((said + " ",)) and len(said) > len(line)
+
+
+@settings(deadline=None)
+@given(VALUES)
+def test_its_tokens_are_those_of_the_whole_line_in_training(of: tuple[str, float]) -> None:
+    encode, line = seed_tokenizer().encode, LINES[of[0]]
+    whole = encode(texts.thought(of[0], "high", of[1]))
+    tokens = [*encode(line), *cue_tokens(encode, line, *measured(*of))]
+    assert tokens == whole[: len(tokens)]
+    assert seed_tokenizer().decode(whole[len(tokens) :]).startswith((" hertz", " decibels", " words"))
+
+
+@pytest.mark.parametrize(
+    ("line", "voice", "words"),
+    [
+        ("The voice is about", None, 3),
+        ("The voice is about", Measured(pitch_hz=None), 3),
+        ("The voice says about", Measured(), 0),
+        ("The voice says about", Measured(speech_s=0.0), 3),
+        ("The voice is about 210", Measured(), 3),
+        ("The tone is about", Measured(), 3),
+        ("I say: The voice is about", Measured(), 3),
+        ("The voice is", Measured(), 3),
+        ("", Measured(), 3),
+    ],
+)
+def test_elsewhere_and_without_a_measurement_there_is_none(line: str, voice: Measured | None, words: int) -> None:
+    assert cue(line, voice, words) == ""
+
+
+def test_the_last_line_is_followed_over_pieces() -> None:
+    assert last_line("The voice", " is about") == "The voice is about"
+    assert last_line("one", " two\nthree") == "three"
+    assert last_line("one", " two\n") == ""
+
+
+# --- in a lane ----------------------------------------------------------------------------------------
+
+HEARD = " is my voice high\n"
+THOUGHT = "The voice is about hertz, which is high.\n"  # what the model itself is left to write
+ANSWER = "Your voice is high."
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[Decoder]:
+    decoder = Decoder.load(SEED_MODEL, kv_tokens=2048, threads=1)
+    yield decoder
+    assert decoder.pool.used == 0 and len(decoder.frames) == 0
+
+
+class Model:
+    """Chooses what a model would that consults a measurement, in whichever lane it stands."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        encode, special = decoder.tokenizer.encode, decoder.tokenizer.special
+        thought = [*encode(THOUGHT), special.think_end]
+        self._end = special.im_end  # chosen again where the end of an answer is withheld
+        self._line, self._thought, self._answer = iter(encode(HEARD)), iter(thought), iter(encode(ANSWER))
+        self.steps = 0
+
+    def __call__(self, lane: Lane) -> int:
+        if isinstance(lane, ThinkLane):  # goes on where the answer lane left the thought
+            return next(self._thought)
+        assert isinstance(lane, AnswerLane)
+        return next({Phase.HEARING: self._line, Phase.THINKING: self._thought}.get(lane.phase, self._answer), self._end)
+
+    def run(self, decoder: Decoder, mind: Mind) -> list[FromEngine]:
+        """Until no lane has more to say."""
+        said: list[FromEngine] = []
+        while any(work.lane is not None for work in mind.work()):
+            said += step(decoder, mind, self)
+            self.steps += 1
+        return said
+
+
+def mind_over(decoder: Decoder, order: Order) -> Mind:
+    dialect = seed_dialect(decoder, "Answer.")
+    plan = ThinkingPlan(order, segment_tokens=64)
+    return Mind("s", dialect, DecoderMemory(decoder), note_interval_frames=None, plan=plan)
+
+
+def frames(decoder: Decoder, count: int) -> list[int]:
+    return decoder.frames.put(torch.randn(count, decoder.shape.width))
+
+
+def text_of(said: list[FromEngine], kind: type[Thought | Answer]) -> str:
+    return "".join(message.text for message in said if isinstance(message, kind))
+
+
+@pytest.mark.parametrize("order", Order)
+@pytest.mark.parametrize(("pitch_hz", "number"), [(124.0, " 120"), (216.0, " 220"), (209.0, " 210"), (None, "")])
+def test_the_measured_number_is_written_whatever_a_draft_holds(
+    decoder: Decoder, order: Order, pitch_hz: float | None, number: str
+) -> None:
+    """Two rehearsals with other numbers, or beginnings of the same, before the answer."""
+    mind = mind_over(decoder, order)
+    mind.start_turn(1)
+    mind.hear(frames(decoder, 6), 480)
+    for hz in (330.0, 211.0):
+        mind.rehearse(frames(decoder, 1), 480, voice=Measured(pitch_hz=hz))
+        assert Model(decoder).run(decoder, mind) == [], "nobody hears a rehearsal"
+    mind.end_turn(1, frames(decoder, 2), 640, voice=Measured(pitch_hz=pitch_hz))
+    mind.commit(1, "item")
+    mind.played(1, 1, 60_000)
+    said = Model(decoder).run(decoder, mind)
+    assert text_of(said, Thought) == THOUGHT.replace(" hertz", f"{number} hertz")
+    assert text_of(said, Answer) == ANSWER
+    mind.close()
+
+
+def test_a_draft_of_another_number_leaves_nothing_in_the_cache(decoder: Decoder) -> None:
+    mind = mind_over(decoder, Order.THINK_BEFORE)
+    mind.start_turn(1)
+    mind.hear(frames(decoder, 6), 480)
+    mind.rehearse(frames(decoder, 1), 480, voice=Measured(pitch_hz=330.0))
+    Model(decoder).run(decoder, mind)
+    mind.end_turn(1, frames(decoder, 2), 640, voice=Measured(pitch_hz=124.0))
+    model, lane = Model(decoder), next(iter(mind.work())).lane
+    assert isinstance(lane, AnswerLane)
+    while lane.answer_tokens < 2:
+        step(decoder, mind, model)
+    probe = decoder.fork(cast(DecoderSequence, lane.seq))
+    decoder.truncate(probe, len(probe) - 1)
+    decoder.extend(probe, [lane.seq.symbols[-1]])
+    logits = decoder.step([Row(probe, probe.pending, want_logits=True)])[0]
+    alone = run_alone(decoder, list(probe.symbols))
+    decoder.drop(probe)
+    assert logits is not None and torch.equal(logits[0], alone)
+    mind.close()
+
+
+def test_a_number_takes_no_step_of_its_own(decoder: Decoder) -> None:
+    steps = []
+    for voice in (None, Measured()):
+        mind, model = mind_over(decoder, Order.THINK_BEFORE), Model(decoder)
+        mind.start_turn(1)
+        mind.end_turn(1, frames(decoder, 4), 320, voice=voice)
+        model.run(decoder, mind)
+        steps.append(model.steps)
+        mind.close()
+    assert steps[0] == steps[1]
+
+
+def test_a_turn_that_is_answered_later_keeps_its_measurement(decoder: Decoder) -> None:
+    mind = mind_over(decoder, Order.THINK_BEFORE)
+    mind.start_turn(1)
+    mind.end_turn(1, frames(decoder, 4), 320, voice=Measured(), respond=False)
+    Model(decoder).run(decoder, mind)
+    mind.commit(1, "item")
+    mind.respond(2, 1)
+    model = Model(decoder)
+    assert " 210 hertz" in text_of(model.run(decoder, mind), Thought)
+    mind.close()
