@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from realtime.decoder.decoder import Decoder
@@ -10,7 +11,9 @@ from realtime.decoder.sequence import Row
 from realtime.engine.core import DecoderMemory
 from realtime.engine.messages import FromEngine
 from realtime.mind import Dialect, Mind, SpecialTokens
+from realtime.mind.cues import Voice
 from realtime.mind.lanes import AnswerLane
+from realtime.mind.memory import Symbol
 from realtime.mind.mind import Lane
 
 SPECIAL = SpecialTokens(im_start=1, im_end=2, audio_start=3, audio_end=5, listen=8, wait=10, think=11, think_end=14)
@@ -40,8 +43,24 @@ class Letters:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class TinyVoice:
+    pitch_hz: float | None
+    level_dbfs: float = -30.0
+    speech_s: float = 1.0
+
+
+class TinyDialect(Dialect):
+    """Its thoughts come to a measured number wherever a line ends with a "v"; one z for every 100 Hz."""
+
+    def cue(self, thought_line: str, voice: Voice | None, words: int) -> list[Symbol]:
+        if voice is None or voice.pitch_hz is None or not thought_line.endswith("v"):
+            return []
+        return encode("z" * int(voice.pitch_hz / 100))
+
+
 def tiny_dialect() -> Dialect:
-    return Dialect(encode, Letters, SPECIAL, "be brief")
+    return TinyDialect(encode, Letters, SPECIAL, "be brief")
 
 
 def tiny_mind(decoder: Decoder, **options: Any) -> Mind:

@@ -18,7 +18,7 @@ from realtime.mind import Order, ThinkingPlan, TurnState
 from realtime.mind.lanes import AnswerLane, NoteLane, Phase
 from realtime.mind.mind import Lane
 from tests.decoder_tiny import run_alone, tiny_decoder
-from tests.mind_tiny import NEWLINE, SPECIAL, encode, step, tiny_dialect, tiny_mind
+from tests.mind_tiny import NEWLINE, SPECIAL, TinyVoice, encode, step, tiny_dialect, tiny_mind
 
 BLOCK = 16
 KV_TOKENS = 2048
@@ -27,8 +27,11 @@ LETTER = encode("a")[0]
 WORD = st.text("abcdefgh", min_size=1, max_size=6)
 NOTE_TOKENS = st.one_of(st.integers(30, 55), st.sampled_from([SPECIAL.wait, SPECIAL.wait, SPECIAL.im_end]))
 ANSWER_TOKENS = st.one_of(
-    st.integers(30, 55), st.sampled_from([NEWLINE, SPECIAL.think_end, SPECIAL.im_end, SPECIAL.wait, SPECIAL.think])
+    st.integers(30, 55),
+    st.sampled_from([NEWLINE, SPECIAL.think_end, SPECIAL.im_end, SPECIAL.wait, SPECIAL.think]),
+    st.just(encode("v")[0]),  # where a measured number is written behind it
 )
+VOICES = st.one_of(st.none(), st.sampled_from([100.0, 200.0, 300.0]).map(TinyVoice))
 
 
 @cache
@@ -90,18 +93,18 @@ class MindHistory(RuleBasedStateMachine):
         self.mind.hear(frames, 80 * len(self.frames))
 
     @precondition(lambda self: self.state == "listening")
-    @rule(count=st.integers(0, 3), respond=st.booleans())
-    def end_turn(self, count: int, respond: bool) -> None:
+    @rule(count=st.integers(0, 3), respond=st.booleans(), voice=VOICES)
+    def end_turn(self, count: int, respond: bool, voice: TinyVoice | None = None) -> None:
         self.attempt += 1
         self.tail = self.heard(count) if count else []
-        self.mind.end_turn(self.attempt, self.tail, 80 * len(self.frames), respond=respond, max_tokens=12)
+        self.mind.end_turn(self.attempt, self.tail, 80 * len(self.frames), voice=voice, respond=respond, max_tokens=12)
         self.state = "tentative"
 
     @precondition(lambda self: self.state == "listening" and self.mind.may_rehearse)
-    @rule(count=st.integers(0, 3))
-    def rehearse(self, count: int) -> None:
+    @rule(count=st.integers(0, 3), voice=VOICES)
+    def rehearse(self, count: int, voice: TinyVoice | None) -> None:
         """Nobody hears a rehearsal: no history, no message, no block and no frame remains of it."""
-        self.mind.rehearse(self.heard(count) if count else [], 80 * len(self.frames))
+        self.mind.rehearse(self.heard(count) if count else [], 80 * len(self.frames), voice=voice)
 
     @precondition(lambda self: self.state == "tentative")
     @rule(stale=st.booleans())
