@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from realtime.errors import ConfigurationError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SEED_MODEL = REPOSITORY / "models" / "seed"
+EMBEDDED_MODEL = REPOSITORY / "models" / "embedded"
 
 Effort = Literal["minimal", "low", "medium", "high", "xhigh"]
 ThinkingOrder = Literal["speak_first", "think_first", "think_before"]
@@ -56,7 +56,7 @@ class ServerSettings(_Section):
 class EngineSettings(_Section):
     """The model and how it runs."""
 
-    model: Path = SEED_MODEL
+    model: Path = EMBEDDED_MODEL
     threads: int | None = Field(default=None, ge=1)
     """None is all cores but one: the 20 ms beat, the voices and the detectors need that one, and two threads that
     wait for each other on a busy core are slower than one (docs/decoder.md)."""
