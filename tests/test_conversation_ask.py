@@ -12,7 +12,7 @@ from tests.live_server import SAMPLES, LiveServer, expected
 
 pytestmark = pytest.mark.engine
 
-QUESTIONS = ("00_add_piper.wav", "02_subtract_flite.wav", "03_compare_piper.wav")
+QUESTIONS = ("00_add_piper.wav", "02_subtract_flite.wav", "05_sequence_kokoro.wav")
 
 
 def assert_right(result: AskResult, sample: str) -> None:

@@ -16,7 +16,7 @@ from tests.live_server import LiveServer, expected
 pytestmark = pytest.mark.engine
 
 APPLES = "00_add_piper.wav"
-ASIA = "01_geography_espeak.wav"
+TIMES = "04_multiply_kokoro.wav"
 SUBTRACT = "02_subtract_flite.wav"
 COUNT = "07_count_flite.wav"  # its answer lasts some seconds: "Twenty five, thirty, thirty five, forty, forty five."
 TYPED = "how much is seventy three minus three"
@@ -97,11 +97,11 @@ async def test_push_to_talk_waits_for_the_client_at_each_step(server: LiveServer
         assert response["status"] == "completed" and key(SUBTRACT) in words_of(response)
         assert conversation.of("input_audio_buffer.speech_started") == [], "the client knows when it pressed"
         # The same microphone again: the buffer begins anew.
-        await conversation.append(sample_pcm(ASIA))
+        await conversation.append(sample_pcm(TIMES))
         await conversation.send("input_audio_buffer.commit")
         await conversation.send("response.create")
         response = await conversation.answer()
-        assert response["status"] == "completed" and key(ASIA) in words_of(response)
+        assert response["status"] == "completed" and key(TIMES) in words_of(response)
 
 
 async def test_recording_sent_in_one_piece_loses_nothing(server: LiveServer) -> None:
@@ -129,7 +129,7 @@ async def test_response_asked_for_and_cancelled_behind_a_commit(server: LiveServ
 
 async def test_cleared_push_to_talk_buffer_leaves_nothing_to_commit(server: LiveServer) -> None:
     async with talk(server.realtime, audio={"input": {"turn_detection": None}}) as conversation:
-        await conversation.append(sample_pcm(ASIA))
+        await conversation.append(sample_pcm(TIMES))
         await conversation.send("input_audio_buffer.clear")
         await conversation.expect("input_audio_buffer.cleared")
         await conversation.send("input_audio_buffer.commit")
@@ -214,9 +214,9 @@ async def test_answer_without_audio_to_a_spoken_turn(server: LiveServer) -> None
     async with talk(
         server.realtime, output_modalities=["text"], audio={"input": {"turn_detection": SERVER_VAD}}
     ) as conversation:
-        await conversation.append(sample_pcm(ASIA, silence_s=SILENCE_S))
+        await conversation.append(sample_pcm(TIMES, silence_s=SILENCE_S))
         response = await conversation.answer()
-        assert response["status"] == "completed" and key(ASIA) in words_of(response)
+        assert response["status"] == "completed" and key(TIMES) in words_of(response)
         assert conversation.of("response.output_audio.delta") == []
 
 
@@ -224,13 +224,13 @@ async def test_answer_without_audio_to_a_spoken_turn(server: LiveServer) -> None
 async def test_response_chooses_its_own_modality(server: LiveServer, session: str, wanted: str) -> None:
     audio = {"input": {"turn_detection": None}}
     async with talk(server.realtime, output_modalities=[session], audio=audio) as conversation:
-        await conversation.append(sample_pcm(ASIA))
+        await conversation.append(sample_pcm(TIMES))
         await conversation.send("input_audio_buffer.commit")
         await conversation.expect("conversation.item.input_audio_transcription.completed")
         await asyncio.sleep(1.0)  # the whole answer has been thought of by now, in the session's own modality
         await conversation.send("response.create", response={"output_modalities": [wanted]})
         response = await conversation.answer()
-        assert response["status"] == "completed" and key(ASIA) in words_of(response)
+        assert response["status"] == "completed" and key(TIMES) in words_of(response)
         assert bool(conversation.audio_of(response["id"])) == (wanted == "audio")
 
 
