@@ -18,7 +18,7 @@ import numpy as np
 from training.data.licences import licence
 from training.items import SAMPLE_RATE_HZ, Clip, Example, Item
 
-MOST_BYTES = 60_000_000  # of a part: what one transfer of a lent machine takes
+MOST_BYTES = 60_000_000  # of a part: what one transfer to a rented machine takes
 MANIFEST = "manifest.jsonl"
 
 
