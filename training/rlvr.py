@@ -79,9 +79,7 @@ class Rlvr:
     begins_with: int = 2_000
     seed: int = 0
     weights: Weights = field(default_factory=Weights)
-    rates: Rates = field(
-        default_factory=lambda: Rates(peak=1e-5, adapter=1.0, warm_up=0.05, last=0.3, weight_decay=0.0)
-    )
+    rates: Rates = field(default_factory=lambda: _RATES)
 
 
 def clipped(new: Tensor, old: Tensor, advantages: Tensor, clip: float) -> tuple[Tensor, Tensor]:
