@@ -30,7 +30,7 @@ from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore
 from realtime.engine.loader import load_engine
-from realtime.settings import SEED_MODEL, EngineSettings
+from realtime.settings import EMBEDDED_MODEL, EngineSettings
 from realtime.turns.policy import TENTATIVE_SILENCE_MS
 from tts_bridge import Segmenter
 
@@ -64,7 +64,7 @@ class Rig:
         settings = EngineSettings()
         self._clock = FakeClock()
         config = EngineConfig(
-            str(SEED_MODEL),
+            str(EMBEDDED_MODEL),
             settings.threads or 1,
             settings.kv_tokens,
             exact=False,

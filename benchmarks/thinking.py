@@ -35,7 +35,7 @@ from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore
 from realtime.engine.loader import load_engine
 from realtime.mind import Order
-from realtime.settings import SEED_MODEL, EngineSettings, ThinkingSettings
+from realtime.settings import EMBEDDED_MODEL, EngineSettings, ThinkingSettings
 from tts_bridge import Segmenter, ready_for_playout
 from tts_bridge.numerals import cardinal
 from tts_bridge.voices.espeak import EspeakVoice
@@ -136,7 +136,7 @@ def questions(seed: int) -> Iterator[tuple[str, str]]:
 
 def samples() -> list[Question]:
     """The seed samples that have one right answer."""
-    folder = SEED_MODEL / "samples"
+    folder = EMBEDDED_MODEL / "samples"
     expected = json.loads((folder / "expected.json").read_text())
     return [
         Question(entry["transcript"], _plain(entry["key"]).strip(), _read(folder / entry["file"]))
@@ -165,7 +165,7 @@ class Asker:
         self._think_ms = think_ms
         self._clock = FakeClock()
         config = EngineConfig(
-            model=str(SEED_MODEL), threads=1, kv_tokens=engine.kv_tokens, exact=False, chunk_frames=engine.chunk_frames,
+            model=str(EMBEDDED_MODEL), threads=1, kv_tokens=engine.kv_tokens, exact=False, chunk_frames=engine.chunk_frames,
             right_context_ms=None, note_interval_ms=engine.note_interval_ms, nice=0, thinking_order=order,
             thinking_segment_tokens=thinking.segment_tokens, thinking_cover_ms=thinking.cover_ms,
         )  # fmt: skip

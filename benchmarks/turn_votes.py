@@ -28,7 +28,7 @@ from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore
 from realtime.engine.loader import load_engine
-from realtime.settings import SEED_MODEL, EngineSettings
+from realtime.settings import EMBEDDED_MODEL, EngineSettings
 from realtime.turns import (
     FRAME_SAMPLES,
     AskEndpoint,
@@ -254,7 +254,7 @@ def main() -> None:
     settings = EngineSettings()
     core, _ = load_engine(
         EngineConfig(
-            model=str(SEED_MODEL),
+            model=str(EMBEDDED_MODEL),
             threads=settings.threads or 1,
             kv_tokens=settings.kv_tokens,
             exact=False,
