@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from realtime.transcriber.model import Memory
-from realtime.transcriber.transcriber import Transcriber
+from realtime.transcriber.transcriber import Text, Transcriber
 from realtime.transcriber.transcript import Token, common_prefix, first_doubt, settled
 from streaming_encoder import Heard
 
@@ -28,10 +28,12 @@ class Line:
     """Everything that was said in a turn, as it seems now.
 
     words: in the form of `wording`. logprobs: natural log of the probability of each token that is no mark.
+    finish: probability (0..1) of a mark that ends a sentence behind the last word.
     """
 
     words: tuple[str, ...]
     logprobs: tuple[float, ...]
+    finish: float = 0.0
 
 
 class TranscriberStream:
@@ -63,7 +65,7 @@ class TranscriberStream:
         network, heard = self._transcriber.network, self._heard
         network.hear(step.frames, heard)
         final = heard.count
-        text = self._write(step.ahead)
+        text = self._write(step.ahead).tokens
         said_twice = text[: common_prefix(self._passed, text)]
         sure = first_doubt(said_twice, final - DOUBTED_FRAMES)
         noted = settled(said_twice[: max(sure, len(self._agreed))], len(self._agreed), final)
@@ -77,13 +79,14 @@ class TranscriberStream:
     def line(self, tail: Sequence[Heard]) -> Line:
         """The whole turn if it ended behind `tail`: steps of the encoder that stand only for this question."""
         text = self._write(*(step.frames for step in tail), *(step.ahead for step in tail[-1:]))
-        return Line((*self._earlier, *self._words(text)), tuple(token.logprob for token in text if not token.is_mark))
+        logprobs = tuple(token.logprob for token in text.tokens if not token.is_mark)
+        return Line((*self._earlier, *self._words(text.tokens)), logprobs, text.finish)
 
     def _begin_segment(self) -> None:
         self._heard.count = 0
         self._agreed, self._passed, self._texts = [], [], []
 
-    def _write(self, *behind: torch.Tensor) -> list[Token]:
+    def _write(self, *behind: torch.Tensor) -> Text:
         """The text of all final frames and of `behind`, float32 [n, encoder width], which are forgotten again."""
         heard = self._heard
         final = heard.count
@@ -92,7 +95,7 @@ class TranscriberStream:
         drafts = [ids[len(self._agreed) :] for ids in self._texts]
         text = self._transcriber.write(self._agreed, drafts, self._written, heard)
         heard.count = final
-        self._texts = [[token.id for token in text], *self._texts][:KEPT_TEXTS]
+        self._texts = [[token.id for token in text.tokens], *self._texts][:KEPT_TEXTS]
         return text
 
     def _words(self, text: Sequence[Token]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from realtime.errors import CheckpointError
@@ -26,6 +27,14 @@ GUESS_MOST = 24
 TAIL_FRAMES = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What was heard. finish: probability (0..1) of a mark that ends a sentence behind its last word."""
+
+    tokens: list[Token]
+    finish: float = 0.0
+
+
 class Transcriber:
     """See the module's docstring.
 
@@ -36,22 +45,21 @@ class Transcriber:
         self.network = network
         self.most_frames = most_frames
         self._vocabulary = vocabulary
+        self._sentence_ends = vocabulary.sentence_ends()
 
-    def write(
-        self, agreed: Sequence[Token], earlier: Sequence[Sequence[int]], written: Memory, heard: Memory
-    ) -> list[Token]:
+    def write(self, agreed: Sequence[Token], earlier: Sequence[Sequence[int]], written: Memory, heard: Memory) -> Text:
         """The text of what was heard, greedily, behind the tokens that are `agreed`.
 
         `earlier`: what earlier passes wrote behind those, the newest first. Guesses from it are computed many at a time
         and stand if they would have been chosen. `written` is overwritten.
         """
         if not heard.count:
-            return []
+            return Text([])
         shape, network = self.network.shape, self.network
         text, draft = list(agreed), Draft(earlier)
         most = min(most_tokens(heard.count), shape.positions - len(shape.start) - GUESS_MOST - 1)
         pending = [*shape.start, *(token.id for token in text)]
-        written.count, silent = 0, 0.0
+        written.count, silent, finish = 0, 0.0, 0.0
         while True:
             guess = draft.guess(GUESS_MOST)
             hidden, at = network.write([*pending, *guess], written, heard)
@@ -64,8 +72,11 @@ class Transcriber:
             logprobs = (logits[range(len(best)), best] - logits.logsumexp(1)).tolist()
             for row, id_ in enumerate(best):
                 token = self._token(id_, at[first + row], logprobs[row])
-                if token is None or len(text) >= most or is_loop(text, token):
-                    return [] if says_nothing(text, silent) else text
+                is_over = token is None or len(text) >= most or is_loop(text, token)
+                if (is_over or (token is not None and token.is_mark)) and text and not text[-1].is_mark:
+                    finish = float(logits[row].softmax(0)[self._sentence_ends].sum())
+                if token is None or is_over:
+                    return Text([]) if says_nothing(text, silent) else Text(text, finish)
                 text.append(token)
                 draft.follow([token.id])
                 if row >= len(guess) or guess[row] != token.id:

@@ -35,5 +35,10 @@ class Vocabulary:
         """Letters and digits of the token, in lower case. A part of a letter counts as one."""
         return "".join(character for character in self._piece(token).replace(_SPACE, "").lower() if character.isalnum())
 
+    def sentence_ends(self) -> list[int]:
+        """Ids of the marks that end a sentence, alone or with a quotation mark behind them."""
+        marks = (piece + quote for piece in ".?!" for quote in ("", '"', "'"))
+        return [int(id_) for mark in marks if (id_ := self._backend.token_to_id(mark)) is not None]
+
     def _piece(self, token: int) -> str:
         return self._backend.id_to_token(token) or ""
