@@ -63,10 +63,13 @@ def test_guesses_change_no_word(seed: int) -> None:
     with torch.inference_mode():
         transcriber.network.hear(torch.randn(300, shape.width, generator=torch.Generator().manual_seed(seed)), heard)
         plain = transcriber.write([], [], written, heard)
-        ids = [token.id for token in plain]
+        ids = [token.id for token in plain.tokens]
         for draft in (ids, [*ids, 5, 6], ids[1:], [9, *ids], [5, 6, 7]):
             guessed = transcriber.write([], [draft], written, heard)
-            assert [(token.id, token.at) for token in guessed] == [(token.id, token.at) for token in plain]
+            assert [(token.id, token.at) for token in guessed.tokens] == [
+                (token.id, token.at) for token in plain.tokens
+            ]
+            assert guessed.finish == pytest.approx(plain.finish, abs=1e-4)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

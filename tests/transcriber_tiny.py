@@ -72,6 +72,9 @@ class TinyVocabulary:
     def letters(self, token: int) -> str:
         return "" if token % 11 == 0 else "abcdefgh"[token // 8] + "klmnopqr"[token % 8]
 
+    def sentence_ends(self) -> list[int]:
+        return [11, 22]
+
 
 @cache
 def tiny_transcriber(seed: int = 0, width: int = 16) -> Transcriber:
