@@ -234,7 +234,7 @@ class Transcript(_Message, frozen=True, tag="transcript"):
     """What the model heard in the turn, whole, once it is complete.
 
     `ready` is the mind's vote on the end of the turn, 0..1: how surely the line ends here; `closing`, `doubt`,
-    `prior` and `unheard` are what it was made of (see `realtime.mind.readiness`).
+    `prior`, `unheard` and `finish` are what it was made of (see `realtime.mind.readiness`).
     """
 
     session: str
@@ -246,6 +246,7 @@ class Transcript(_Message, frozen=True, tag="transcript"):
     doubt: float = 0.0
     prior: float | None = None
     unheard: int | None = None
+    finish: float | None = None
 
 
 class Answer(_Message, frozen=True, tag="answer"):

@@ -56,4 +56,4 @@ class Transcribing:
         line = self._stream.line(tail)
         if not line.words or fmean(line.logprobs) < LEAST_SURE_LINE:
             return tail, None
-        return tail, HeardLine(line.words, doubt_of(line.logprobs))
+        return tail, HeardLine(line.words, doubt_of(line.logprobs), line.finish)

@@ -65,8 +65,8 @@ class Vote:
             return [self._with(transcript, None, None)]
         if self._dialect.says_nothing(transcript.text):
             return [msgspec.structs.replace(transcript, ready=NO_WORDS)]
-        if lane.has_given_line:  # a transcriber writes what was said, and completes no question by itself
-            return [self._with(transcript, self._wording.prior(lane.heard_tokens), 0)]
+        if lane.given_line is not None:  # a transcriber writes what was said, and completes no question by itself
+            return [self._with(transcript, self._wording.prior(lane.heard_tokens), 0, lane.given_line.finish)]
         listening = self._heard(lane, turn.tail)
         self._decoder.extend(listening, self._dialect.listening(turn.notes))
         prior, unheard = self._wording.ask(lane.heard_tokens, listening, lane.heard_tokens[len(turn.notes) :])
@@ -88,9 +88,11 @@ class Vote:
             self._decoder.extend(heard, tail)
         return heard
 
-    def _with(self, heard: m.Transcript, prior: float | None, unheard: int | None) -> m.Transcript:
+    def _with(
+        self, heard: m.Transcript, prior: float | None, unheard: int | None, finish: float | None = None
+    ) -> m.Transcript:
         ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior, unheard)
-        return msgspec.structs.replace(heard, ready=ready, prior=prior, unheard=unheard)
+        return msgspec.structs.replace(heard, ready=ready, prior=prior, unheard=unheard, finish=finish)
 
     def void(self) -> None:
         """The attempt was revoked."""

@@ -34,10 +34,14 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class HeardLine:
-    """The whole line of what was heard, from a transcriber beside the lanes. doubt: see `realtime.mind.readiness`."""
+    """The whole line of what was heard, from a transcriber beside the lanes.
+
+    doubt, finish: see `realtime.mind.readiness`.
+    """
 
     words: tuple[str, ...]
     doubt: float
+    finish: float = 0.0
 
 
 @dataclass(slots=True)
@@ -80,7 +84,7 @@ class AnswerLane:
         seq: fork of the trunk, already extended with the prefix of the dialect.
         heard: True for an audio turn, whose think block opens with the line of what was heard.
         notes: tokens of that line that stand in the prefix.
-        line_doubt: a number where the notes are the whole line, from a transcriber: then the lane only ends it.
+        line: the whole line, where a transcriber has written it (its words are the notes): the lane only ends it.
         voice: what was measured in the turn's sound, for the thought to state; None where nothing was.
         draft: guesses of what the lane will write.
         respond: False ends the lane when the line is complete.
@@ -104,7 +108,7 @@ class AnswerLane:
         max_tokens: int,
         max_heard_tokens: int,
         plan: ThinkingPlan,
-        line_doubt: float | None = None,
+        line: HeardLine | None = None,
         voice: Voice | None = None,
     ) -> None:
         self._dialect = dialect
@@ -119,7 +123,7 @@ class AnswerLane:
         self.heard_tokens: list[Symbol] = list(notes)
         self.thought_tokens = 0
         self.answer_tokens = 0
-        self._line_doubt = line_doubt
+        self.given_line = line
         self._voice = voice
         self._respond = respond
         self._max_tokens = max_tokens
@@ -144,7 +148,7 @@ class AnswerLane:
     @property
     def has_given_line(self) -> bool:
         """A transcriber wrote the line of what was heard."""
-        return self._line_doubt is not None
+        return self.given_line is not None
 
     @property
     def due(self) -> int | None:
@@ -200,7 +204,7 @@ class AnswerLane:
 
     def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
         line = (self._line + text.partition("\n")[0]).strip()
-        doubt = doubt_of(self._hearing) if self._line_doubt is None else self._line_doubt
+        doubt = doubt_of(self._hearing) if self.given_line is None else self.given_line.doubt
         pieces = Pieces(transcript=line, closing=logprob, doubt=doubt)
         self._words = self._dialect.detokenizer()
         self.phase = Phase.THINKING
