@@ -37,7 +37,7 @@ from realtime.conversation import Conversation, Services
 from realtime.engine.client import EngineClient
 from realtime.engine.config import EngineConfig
 from realtime.errors import ConfigurationError, ForethoughtError, LimitError
-from realtime.heap import give_back_freed_memory
+from realtime.heap import give_back_freed_memory, trim
 from realtime.metrics import Metrics
 from realtime.opening import Opening, open_protocol, session_defaults
 from realtime.priority import Precedence, take_precedence
@@ -393,8 +393,12 @@ def _engine_config(settings: Settings) -> EngineConfig:
 
 
 def _keep_for_good() -> None:
-    """Take what is loaded out of garbage collection: looking through it stops every thread for some 60 ms."""
+    """Take what is loaded out of garbage collection: looking through it stops every thread for some 60 ms.
+
+    What loading left free goes back to the system.
+    """
     gc.collect()
+    trim()
     gc.freeze()
 
 

@@ -13,6 +13,7 @@ from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore, seed_dialect
 from realtime.errors import CheckpointError
+from realtime.mapped import leave
 from realtime.mind import Order, ThinkingPlan
 from realtime.transcriber import load_transcriber
 from streaming_encoder import CheckpointError as PartsError
@@ -50,6 +51,7 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
             cover_ms=config.thinking_cover_ms,
         ),
     )
+    leave("libtorch")  # what its import read; the warm-up brings back what a turn needs, half of it
     _warm_up(core)
     heard_by = 0 if transcriber is None else transcriber.network.size
     ready = m.Ready(

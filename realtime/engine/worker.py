@@ -26,6 +26,8 @@ from realtime.clock import NS_PER_MS, NS_PER_S, MonotonicClock
 from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
 from realtime.errors import ForethoughtError
+from realtime.heap import trim
+from realtime.mapped import leave
 
 if TYPE_CHECKING:
     from realtime.engine.core import EngineCore
@@ -74,7 +76,6 @@ class Inbox:
 def serve(sock: socket.socket, config: EngineConfig) -> None:
     """Load, warm up, say Ready, and run until the socket ends."""
     from realtime.engine.loader import load_engine  # noqa: PLC0415 - torch loads only in this process, and late
-    from realtime.replay.engine import load_recorded  # noqa: PLC0415 - as above
 
     clock = MonotonicClock()
     started_ns = clock.now_ns()
@@ -82,8 +83,12 @@ def serve(sock: socket.socket, config: EngineConfig) -> None:
     if config.record_dir is None:
         core, ready = load_engine(config, clock)
     else:
+        from realtime.replay.engine import load_recorded  # noqa: PLC0415 - brings half of the server with it: 78 MB
+
         core, ready = load_recorded(config, clock, Path(config.record_dir))
     gc.collect()
+    trim()
+    leave("libllvmlite")  # the compiler of the decoder's step, which is compiled: 68 MB
     gc.freeze()  # the model stays: looking for garbage in it would hold up an answer for a tenth of a second
     load_ms = round((clock.now_ns() - started_ns) / NS_PER_MS, 1)
     sock.sendall(m.encode(msgspec.structs.replace(ready, load_ms=load_ms)))
