@@ -65,13 +65,14 @@ class Vote:
             return [self._with(transcript, None, None)]
         if self._dialect.says_nothing(transcript.text):
             return [msgspec.structs.replace(transcript, ready=NO_WORDS)]
-        if lane.given_line is not None:  # a transcriber writes what was said, and completes no question by itself
-            return [self._with(transcript, self._wording.prior(lane.heard_tokens), 0, lane.given_line.finish)]
+        finish = None if lane.line is None else lane.line.finish
+        if lane.has_given_line:  # a transcriber writes what was said, and completes no question by itself
+            return [self._with(transcript, self._wording.prior(lane.heard_tokens), 0, finish)]
         listening = self._heard(lane, turn.tail)
         self._decoder.extend(listening, self._dialect.listening(turn.notes))
         prior, unheard = self._wording.ask(lane.heard_tokens, listening, lane.heard_tokens[len(turn.notes) :])
         self._decoder.drop(listening)
-        return [self._with(transcript, prior, unheard)]
+        return [self._with(transcript, prior, unheard, finish)]
 
     @property
     def _is_awaited(self) -> bool:

@@ -36,12 +36,14 @@ class Phase(enum.Enum):
 class HeardLine:
     """The whole line of what was heard, from a transcriber beside the lanes.
 
+    is_sure: the line stands; else the lane writes it, as if there were no transcriber.
     doubt, finish: see `realtime.mind.readiness`.
     """
 
     words: tuple[str, ...]
     doubt: float
     finish: float = 0.0
+    is_sure: bool = True
 
 
 @dataclass(slots=True)
@@ -84,7 +86,7 @@ class AnswerLane:
         seq: fork of the trunk, already extended with the prefix of the dialect.
         heard: True for an audio turn, whose think block opens with the line of what was heard.
         notes: tokens of that line that stand in the prefix.
-        line: the whole line, where a transcriber has written it (its words are the notes): the lane only ends it.
+        line: the whole line as a transcriber heard it; where it is sure, its words are the notes and the lane only ends it.
         voice: what was measured in the turn's sound, for the thought to state; None where nothing was.
         draft: guesses of what the lane will write.
         respond: False ends the lane when the line is complete.
@@ -123,7 +125,7 @@ class AnswerLane:
         self.heard_tokens: list[Symbol] = list(notes)
         self.thought_tokens = 0
         self.answer_tokens = 0
-        self.given_line = line
+        self.line = line
         self._voice = voice
         self._respond = respond
         self._max_tokens = max_tokens
@@ -148,7 +150,7 @@ class AnswerLane:
     @property
     def has_given_line(self) -> bool:
         """A transcriber wrote the line of what was heard."""
-        return self.given_line is not None
+        return self.line is not None and self.line.is_sure
 
     @property
     def due(self) -> int | None:
@@ -204,7 +206,7 @@ class AnswerLane:
 
     def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
         line = (self._line + text.partition("\n")[0]).strip()
-        doubt = doubt_of(self._hearing) if self.given_line is None else self.given_line.doubt
+        doubt = doubt_of(self._hearing) if self.line is None or not self.line.is_sure else self.line.doubt
         pieces = Pieces(transcript=line, closing=logprob, doubt=doubt)
         self._words = self._dialect.detokenizer()
         self.phase = Phase.THINKING

@@ -145,7 +145,7 @@ class Mind:
         turn.heard_ms = heard_ms
         turn.state, turn.attempt, turn.tail, turn.answer = TurnState.TENTATIVE, attempt, tail, ""
         turn.voice = voice
-        notes = turn.notes if line is None else self._dialect.line(line.words)
+        notes = turn.notes if line is None or not line.is_sure else self._dialect.line(line.words)
         self._answer_lane = self._lane(
             attempt,
             self._attempted(tail, notes),
@@ -177,7 +177,7 @@ class Mind:
         turn = self._open_turn()
         self._drop_rehearsal()
         turn.heard_ms = heard_ms
-        notes = turn.notes if line is None else self._dialect.line(line.words)
+        notes = turn.notes if line is None or not line.is_sure else self._dialect.line(line.words)
         lane = self._lane(
             0,
             self._attempted(tail, notes),
