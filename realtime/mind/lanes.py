@@ -85,8 +85,8 @@ class AnswerLane:
     Args:
         seq: fork of the trunk, already extended with the prefix of the dialect.
         heard: True for an audio turn, whose think block opens with the line of what was heard.
-        notes: tokens of that line that stand in the prefix.
-        line: the whole line as a transcriber heard it; where it is sure, its words are the notes and the lane only ends it.
+        notes: tokens of that line that stand in the prefix, or before the audio as text (`realtime.mind.folding`).
+        line: the whole line as a transcriber heard it; where it is sure its words are the notes, and the lane ends it.
         voice: what was measured in the turn's sound, for the thought to state; None where nothing was.
         draft: guesses of what the lane will write.
         respond: False ends the lane when the line is complete.
@@ -123,6 +123,7 @@ class AnswerLane:
         self.prompt_tokens = len(seq.symbols)
         self.phase = Phase.HEARING if heard else Phase.THINKING
         self.heard_tokens: list[Symbol] = list(notes)
+        self.given_tokens = len(notes)
         self.thought_tokens = 0
         self.answer_tokens = 0
         self.line = line
