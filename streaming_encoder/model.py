@@ -88,7 +88,7 @@ def _measured(prosody: Prosody, sound: torch.Tensor) -> tuple[torch.Tensor, Voic
     """Of float32 [n * frame_samples]: what the adapter reads, and the plain numbers."""
     level_db, octaves, voicing = prosody.measure(sound)
     power = sound.reshape(len(octaves), SLOTS, -1).square().mean(-1)
-    return prosody.written(level_db, octaves, voicing), VoiceFrames(power, octaves, voicing)
+    return prosody.written(level_db, octaves, voicing), VoiceFrames(power, octaves, voicing, sound.clone())
 
 
 def load_audio_model(checkpoint: Path | TensorParts, device: str | torch.device = "cpu") -> AudioModel:

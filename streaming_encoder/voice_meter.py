@@ -1,4 +1,4 @@
-"""`VoiceMeter`: what has been measured of the voice of one turn. It knows frames' numbers, not samples, words or turns.
+"""`VoiceMeter`: what has been measured of the voice of one turn, and of what else is heard in it. It knows no words.
 
 Steps of the encoder are pushed as they come; `measure` says what they come to, with steps that may yet be taken back
 (a tentative end) beside them. Only sums over frames go in, so it does not matter how the audio was cut.
@@ -10,11 +10,13 @@ measured here means what it meant in a lesson; a test holds the two together.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from streaming_encoder.sound_meter import SoundMeter, Sounds
 
 SLOTS = 8  # of 10 ms in a frame of 80 ms
 SLOT_S = 0.01
@@ -34,20 +36,26 @@ class VoiceFrames:
     """What is measured of n frames of 80 ms, float32.
 
     power: [n, 8], mean square of each 10 ms. octaves: [n], pitch above 100 Hz. voicing: [n], 0..1.
+    samples: [n * 1280], the sound itself.
     """
 
     power: torch.Tensor
     octaves: torch.Tensor
     voicing: torch.Tensor
+    samples: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """The voice of a turn. pitch_hz: median; None where too little is voiced. level_dbfs: RMS of what is speech."""
+    """The voice of a turn. pitch_hz: median; None where too little is voiced. level_dbfs: RMS of what is speech.
+
+    sounds: what is heard besides.
+    """
 
     pitch_hz: float | None
     level_dbfs: float
     speech_s: float
+    sounds: Sounds = field(compare=False)
 
 
 class VoiceMeter:
@@ -55,18 +63,22 @@ class VoiceMeter:
 
     def __init__(self) -> None:
         self._frames: list[VoiceFrames] = []
+        self._sounds = SoundMeter()
 
     def reset(self) -> None:
         """A new turn."""
         self._frames.clear()
+        self._sounds.reset()
 
     def push(self, frames: VoiceFrames) -> None:
         """The next frames of the turn."""
-        self._frames.append(frames)
+        self._frames.append(replace(frames, samples=torch.empty(0)))  # the sound itself is not kept
+        self._sounds.push(frames.samples.cpu().numpy())
 
     def measure(self, tail: Iterable[VoiceFrames] = ()) -> Voice | None:
         """The voice so far, as if `tail` belonged to the turn; None where nobody spoke. Changes nothing."""
-        frames = [*self._frames, *tail]
+        ahead = list(tail)
+        frames = [*self._frames, *ahead]
         if not frames:
             return None
         power = torch.cat([of.power for of in frames]).cpu().numpy().astype(np.float64)
@@ -82,7 +94,13 @@ class VoiceMeter:
             pitch_hz=float(100.0 * 2.0 ** np.median(octaves[voiced])) if is_enough else None,
             level_dbfs=float(10.0 * np.log10(power.reshape(-1)[loud].mean() + _POWER_FLOOR)),
             speech_s=float(loud.sum()) * SLOT_S,
+            sounds=self._sounds.measure(power.reshape(-1), _samples(ahead)),
         )
+
+
+def _samples(frames: list[VoiceFrames]) -> npt.NDArray[np.float32]:
+    """The sound of some frames, float32 [n]."""
+    return np.concatenate([np.empty(0, np.float32), *(of.samples.cpu().numpy() for of in frames)])
 
 
 def _speech(power: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
