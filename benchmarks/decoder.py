@@ -5,8 +5,8 @@
 One thread. Times are medians, with the fastest decile beside them: on a machine that does other work the decile is
 nearer to what the code costs, the median to what a user gets. The limit of decoding is reading every weight once per
 step. "native" is the compiled step, "torch" the same network by torch's operators.
-Agreement: greedy answers to the seed samples against those recorded with the checkpoint, and, position by position
-along the recorded answers, whether int8 and float32 prefer the same token.
+Agreement: the seed samples, heard by the decoder alone, greedy: the words and key facts that are right, whether int8
+answers as float32 does, and, position by position along float32's answers, whether both prefer the same token.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from realtime.decoder import Decoder, Row, Symbol, greedy
 from realtime.decoder.native.host import kind_of_host
 from streaming_encoder import EncoderStream, load_audio_model
 
-SEED = Path(__file__).parents[1] / "models" / "seed"
-SAMPLES = SEED / "samples"
+EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
+SAMPLES = EMBEDDED / "samples"
 MAX_ANSWER_TOKENS = 120
 REPEATS = 40
 KV_TOKENS = 12_288  # 64 lanes of 100 and their tokens
@@ -145,9 +145,9 @@ def print_cost(label: str, cost: dict[str, dict[str, float]], lanes: int, read_b
 
 
 def sample_prompts(decoder: Decoder) -> list[tuple[dict[str, Any], list[Symbol]]]:
-    """Every seed sample with its prompt in the final mode of models/seed/README.md, at the recorded chunk size."""
-    audio_model = load_audio_model(SEED)
-    instructions = json.loads((SEED / "config.json").read_text())["system_prompt"]
+    """Every seed sample with its prompt in the final mode of models/embedded/README.md."""
+    audio_model = load_audio_model(EMBEDDED)
+    instructions = json.loads((EMBEDDED / "config.json").read_text())["system_prompt"]
     tokenizer, special = decoder.tokenizer, decoder.tokenizer.special
     newline = tokenizer.encode("\n")
     prompts = []
@@ -191,26 +191,35 @@ def preferences(decoder: Decoder, prompt: list[Symbol], tokens: list[int]) -> li
     return found
 
 
+def is_right(text: str, expected: dict[str, Any]) -> tuple[bool, bool]:
+    """Whether a written turn has the words that were said, and whether its answer has the key fact, if there is one."""
+    line, _, said = text.partition("</think>")
+    heard = line.removeprefix("<think>\nheard: ").partition("\n")[0]
+    return heard == expected["transcript"], (expected["key"] or "") in said.lower()
+
+
 def agreement(int8: Decoder, exact: Decoder) -> dict[str, Any]:
-    """Recorded answers matched by each, and how often both prefer the same token along float32's answers."""
-    same_text = {"int8": 0, "exact": 0}
-    differing: dict[str, list[str]] = {"int8": [], "exact": []}
+    """What each makes of the samples, and how often both prefer the same token along float32's answers."""
+    right: dict[str, dict[str, int]] = {name: {"words": 0, "key": 0} for name in ("int8", "exact")}
+    differing: list[str] = []
     same = total = 0
-    recorded = sample_prompts(int8)
-    for (expected, int8_prompt), (_, exact_prompt) in zip(recorded, sample_prompts(exact), strict=True):
+    samples = sample_prompts(int8)
+    for (expected, int8_prompt), (_, exact_prompt) in zip(samples, sample_prompts(exact), strict=True):
         answers = {"int8": answer(int8, int8_prompt), "exact": answer(exact, exact_prompt)}
         for name, tokens in answers.items():
-            if exact.tokenizer.decode(tokens) == expected["measured_output_chunk32"]:
-                same_text[name] += 1
-            else:
-                differing[name].append(expected["file"])
+            words, key = is_right(exact.tokenizer.decode(tokens), expected)
+            right[name]["words"] += words
+            right[name]["key"] += key and expected["key"] is not None
+        if answers["int8"] != answers["exact"]:
+            differing.append(expected["file"])
         prefers = preferences(int8, int8_prompt, answers["exact"])
         same += sum(a == b for a, b in zip(prefers, answers["exact"], strict=True))
         total += len(prefers)
     return {
-        "recorded_answers": len(recorded),
-        "equal_to_recorded": same_text,
-        "differing": differing,
+        "samples": len(samples),
+        "samples_with_a_key": sum(expected["key"] is not None for expected, _ in samples),
+        "right": right,
+        "int8_differs_from_float32": differing,
         "top1_positions": total,
         "top1_agreement": same / total,
     }
@@ -228,8 +237,8 @@ def main() -> None:
     bandwidth = report["read_bandwidth_gb_s"] = {threads: read_bandwidth_gb_s(threads) for threads in (1, 2)}
     print("memory read bandwidth:", {n: f"{found:.1f} GB/s" for n, found in bandwidth.items()})
     decoders = {
-        "native": Decoder.load(SEED, threads=1, kv_tokens=KV_TOKENS),
-        "torch": Decoder.load(SEED, threads=1, kv_tokens=KV_TOKENS, native=False),
+        "native": Decoder.load(EMBEDDED, threads=1, kv_tokens=KV_TOKENS),
+        "torch": Decoder.load(EMBEDDED, threads=1, kv_tokens=KV_TOKENS, native=False),
     }
     native = decoders["native"]
     print("ms a step, median (fastest decile); then what the first one's decile makes of one thread's bandwidth")
@@ -250,7 +259,7 @@ def main() -> None:
         cost = report["prefill_ms"][rows] = {name: prefill(decoder, rows) for name, decoder in decoders.items()}
         show(f"prefill of {rows} rows at 100", cost, rows, 100)
     if not arguments.skip_samples:
-        exact = Decoder.load(SEED, threads=1, exact=True)
+        exact = Decoder.load(EMBEDDED, threads=1, exact=True)
         report["agreement"] = {name: agreement(decoder, exact) for name, decoder in decoders.items()}
         print(json.dumps(report["agreement"], indent=1))
     if arguments.json:

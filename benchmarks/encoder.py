@@ -25,7 +25,7 @@ import torch
 
 from streaming_encoder import AudioModel, EncoderStream, load_audio_model
 
-SEED = Path(__file__).parents[1] / "models" / "seed"
+EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
 SAMPLE_RATE_HZ = 16_000
 SHORT_S = 10
 
@@ -45,7 +45,7 @@ def machine(threads: int) -> dict[str, Any]:
 def recordings() -> list[np.ndarray]:
     """The seed samples, int16 [n] each."""
     heard = []
-    for path in sorted((SEED / "samples").glob("*.wav")):
+    for path in sorted((EMBEDDED / "samples").glob("*.wav")):
         with wave.open(str(path)) as file:
             heard.append(np.frombuffer(file.readframes(file.getnframes()), np.int16))
     return heard
@@ -124,7 +124,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
 
     began = time.perf_counter()
-    model = load_audio_model(SEED)
+    model = load_audio_model(EMBEDDED)
     loaded_s = time.perf_counter() - began
     worst, largest = split_difference(model, splits=3)
     report: dict[str, Any] = {

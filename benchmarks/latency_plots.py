@@ -27,7 +27,7 @@ from client_demo.html_report import STAGE_COLOURS
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "docs" / "data"
-SEED = ROOT / "models" / "seed" / "samples"
+SAMPLES = ROOT / "models" / "embedded" / "samples"
 OURS, THEIRS, AIM = "#1f77b4", "#7f7f7f", "#d62728"
 CASCADE_COLOURS = {
     "vad_wait": STAGE_COLOURS["endpoint_wait"],
@@ -123,14 +123,14 @@ def timeline_turn(data: Mapping[str, Any]) -> Turn | None:
     turns = [
         turn
         for turn in turns_of(data["runs"], "plain")
-        if (SEED / turn["file"]).is_file() and turn.get("effort") != "minimal" and turn.get("cut_in_ms") is None
+        if (SAMPLES / turn["file"]).is_file() and turn.get("effort") != "minimal" and turn.get("cut_in_ms") is None
         and turn.get("ttfp_eos_ms") is not None and turn["ledger"]["stages_ms"] and len(turn["notes"]) > 2
     ]  # fmt: skip
     return median_turn(turns) if turns else None
 
 
 def timeline(data: Mapping[str, Any], turn: Turn, to: Path) -> None:
-    recording = read_recording(SEED / turn["file"], 16_000)
+    recording = read_recording(SAMPLES / turn["file"], 16_000)
     speech_end_ms = int(recording.voiced_ends[-1]) / 16
     begin_ms = turn["speech_end_ms"] - speech_end_ms
     last_ms = speech_end_ms + turn["ttfp_eos_ms"]

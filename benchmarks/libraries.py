@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.decoder import SEED, machine, random_tokens, read_bandwidth_gb_s, summary
+from benchmarks.decoder import EMBEDDED, machine, random_tokens, read_bandwidth_gb_s, summary
 from realtime.decoder import Decoder, Row
 from realtime.decoder.linear import Int8Linear, Matrix
 from realtime.decoder.native import step
@@ -142,11 +142,11 @@ def ctranslate2_ms() -> dict[str, float]:
         source, target = Path(directory) / "source", Path(directory) / "target"
         LlamaForCausalLM(config).half().save_pretrained(source)
         PreTrainedTokenizerFast(
-            tokenizer_file=str(SEED / "tokenizer.json"), bos_token="<|im_start|>", eos_token="<|im_end|>"
+            tokenizer_file=str(EMBEDDED / "tokenizer.json"), bos_token="<|im_start|>", eos_token="<|im_end|>"
         ).save_pretrained(source)
         ctranslate2.converters.TransformersConverter(str(source)).convert(str(target), quantization="int8")
         generator = ctranslate2.Generator(str(target), device="cpu", compute_type="int8", intra_threads=1)
-        vocabulary = json.loads((SEED / "tokenizer.json").read_text())["model"]["vocab"]
+        vocabulary = json.loads((EMBEDDED / "tokenizer.json").read_text())["model"]["vocab"]
         words = {number: word for word, number in vocabulary.items()}
         prompt = [words[token] for token in random_tokens(CONTEXT)]
         times: list[float] = []
@@ -160,7 +160,7 @@ def ctranslate2_ms() -> dict[str, float]:
 
 
 def native_step_ms() -> dict[str, float]:
-    decoder = Decoder.load(SEED, threads=1)
+    decoder = Decoder.load(EMBEDDED, threads=1)
     seq = decoder.new(random_tokens(CONTEXT + REPEATS))
     decoder.step([Row(seq, CONTEXT)])
     return summary([timed(lambda: decoder.step([Row(seq, 1, want_logits=True)])) for _ in range(REPEATS)])

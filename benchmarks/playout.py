@@ -43,7 +43,7 @@ from client_demo.source import PacedSource
 from client_demo.wire import WIRE_RATE_HZ, AudioPacket, ServerAddress, open_wire
 
 ROOT = Path(__file__).resolve().parent.parent
-SAMPLES = sorted((ROOT / "models" / "seed" / "samples").glob("*.wav"))
+SAMPLES = sorted((ROOT / "models" / "embedded" / "samples").glob("*.wav"))
 OUT = ROOT / "docs" / "data" / "playout.json"
 AIM_MS = 5.0
 REPORT_EVERY_S = 30.0

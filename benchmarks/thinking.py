@@ -165,7 +165,8 @@ class Asker:
         self._think_ms = think_ms
         self._clock = FakeClock()
         config = EngineConfig(
-            model=str(EMBEDDED_MODEL), threads=1, kv_tokens=engine.kv_tokens, exact=False, chunk_frames=engine.chunk_frames,
+            model=str(EMBEDDED_MODEL), threads=1, kv_tokens=engine.kv_tokens, exact=False,
+            chunk_frames=engine.chunk_frames,
             right_context_ms=None, note_interval_ms=engine.note_interval_ms, nice=0, thinking_order=order,
             thinking_segment_tokens=thinking.segment_tokens, thinking_cover_ms=thinking.cover_ms,
         )  # fmt: skip

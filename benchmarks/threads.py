@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-SEED = Path(__file__).resolve().parent.parent / "models" / "seed"
+EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
 CONTEXT = 150
 STEPS = 60
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -28,7 +28,7 @@ def measure(threads: int) -> float:
     """Median ms of one decoding row at context CONTEXT."""
     from realtime.decoder import Decoder, Row  # noqa: PLC0415 - only the child needs torch
 
-    decoder = Decoder.load(SEED, threads=threads, native=False)
+    decoder = Decoder.load(EMBEDDED, threads=threads, native=False)
     seq = decoder.new(list(range(100, 100 + CONTEXT)))
     decoder.step([Row(seq, CONTEXT)])
     times = []

@@ -1,7 +1,7 @@
 """Whether the answers and the notes were right, where somebody wrote down what to expect. Pure; it knows no wire.
 
 The file of `--expect` is a JSON array of objects with `file` and any of `transcript` (or `text`), `expected_answer`
-(or `expected`) and `key`, as models/seed/samples/expected.json has them. Files are matched by their name alone.
+(or `expected`) and `key`, as models/embedded/samples/expected.json has them. Files are matched by their name alone.
 """
 
 from __future__ import annotations

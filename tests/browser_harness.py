@@ -29,7 +29,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-SAMPLES = ROOT / "models" / "seed" / "samples"
+SAMPLES = ROOT / "models" / "embedded" / "samples"
 PAGE_FOLDER = ROOT / "client_demo" / "page"
 SAMPLE_RATE_HZ = 16_000
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -54,7 +54,7 @@ EXPECTED_CONSOLE = ("Failed to load resource",)
 
 
 def expected(sample: str) -> dict[str, Any]:
-    """The entry of `models/seed/samples/expected.json` for one file name."""
+    """The entry of `models/embedded/samples/expected.json` for one file name."""
     entries: list[dict[str, Any]] = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))
     return next(entry for entry in entries if entry["file"] == sample)
 

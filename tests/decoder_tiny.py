@@ -16,7 +16,7 @@ from realtime.decoder.sequence import Row, Symbol
 from realtime.decoder.shape import DecoderShape
 from realtime.decoder.tokenizer import SpecialTokens, Tokenizer
 
-SEED_MODEL = Path(__file__).parents[1] / "models" / "seed"
+EMBEDDED_MODEL = Path(__file__).parents[1] / "models" / "embedded"
 VOCAB = 101
 
 _SECTION: dict[str, Any] = {
@@ -107,18 +107,18 @@ def source(kind: str) -> DictSource:
 
 
 @cache
-def seed_tokenizer() -> Tokenizer:
+def embedded_tokenizer() -> Tokenizer:
     special = SpecialTokens(
         pad=0, im_start=1, im_end=2, eos=2, audio_start=3, audio_end=5, listen=8, wait=10, think=11, think_end=14
     )
-    return Tokenizer(SEED_MODEL / "tokenizer.json", special)
+    return Tokenizer(EMBEDDED_MODEL / "tokenizer.json", special)
 
 
 def tiny_decoder(kind: str = "llama", *, exact: bool = True, kv_tokens: int = 1024, native: bool = True) -> Decoder:
     """A tiny Decoder whose unwritten cache is NaN: one read of it and every number after is NaN."""
     torch.set_num_threads(1)  # so small a model gains nothing from two
     weights = load_weights(source(kind), DecoderShape.from_config(section(kind)), exact=exact, native=native)
-    decoder = Decoder(weights, seed_tokenizer(), kv_tokens=kv_tokens)
+    decoder = Decoder(weights, embedded_tokenizer(), kv_tokens=kv_tokens)
     decoder.cache.fill(float("nan"))
     return decoder
 

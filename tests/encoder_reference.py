@@ -1,8 +1,8 @@
 """An independent encoder for the tests: one pass over the whole turn in float64, masks instead of caches.
 
 Written from the model card, sharing no line with `streaming_encoder`: numpy's FFT, transformers' mel filters, attention
-as a softmax over a written-out mask. Right context is written as copies: each chunk is followed by its own copy of the
-frames it may look at, seen by that chunk alone.
+as a softmax over a written-out mask, each period's correlation by its definition. Right context is written as copies:
+each chunk is followed by its own copy of the frames it may look at, seen by that chunk alone.
 """
 
 from __future__ import annotations
@@ -21,33 +21,34 @@ from transformers.audio_utils import mel_filter_bank
 
 from streaming_encoder import AudioConfig, AudioModel, load_audio_model
 
-SEED = Path(__file__).parents[1] / "models" / "seed"
+EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
 
 
 @functools.cache
-def seed_model() -> AudioModel:
-    return load_audio_model(SEED)
+def embedded_model() -> AudioModel:
+    return load_audio_model(EMBEDDED)
 
 
 @functools.cache
-def seed_weights() -> dict[str, torch.Tensor]:
-    index = json.loads((SEED / "model.safetensors.index.json").read_text())
+def embedded_weights() -> dict[str, torch.Tensor]:
+    index = json.loads((EMBEDDED / "model.safetensors.index.json").read_text())
     names = [name for name in index["weight_map"] if name.startswith(("encoder.", "adapter."))]
-    files = {part: load_file(SEED / part) for part in {index["weight_map"][name] for name in names}}
+    files = {part: load_file(EMBEDDED / part) for part in {index["weight_map"][name] for name in names}}
     return {name: files[index["weight_map"][name]][name].double() for name in names}
 
 
 def small_config() -> dict[str, Any]:
-    """The seed model's config.json with one narrow layer."""
-    config: dict[str, Any] = json.loads((SEED / "config.json").read_text())
-    config["encoder"].update(d_model=16, layers=2, heads=2, ffn=32)
-    config["adapter"].update(input=32, hidden=32, output=8)
+    """The embedded model's config.json with narrow layers, no right context, nothing measured and no transcriber."""
+    config: dict[str, Any] = json.loads((EMBEDDED / "config.json").read_text())
+    config["encoder"].update(d_model=16, layers=2, heads=2, ffn=32, right_context_ms=0)
+    config["adapter"].update(input=32, hidden=32, output=8, prosody=0)
+    del config["transcriber"]
     return config
 
 
 @functools.cache
 def small_model() -> AudioModel:
-    """Random weights in the seed model's shape of streaming, for tests of long audio: a chunk costs a millisecond."""
+    """Random weights of `small_config`, for tests of long audio: a chunk costs a millisecond."""
     torch.manual_seed(0)
     model = AudioModel(AudioConfig.parse(small_config()))
     torch.nn.init.normal_(model.encoder.pos)
@@ -62,7 +63,7 @@ def read_wav(path: Path) -> np.ndarray:
 
 
 def sample(index: int) -> np.ndarray:
-    return read_wav(sorted((SEED / "samples").glob("*.wav"))[index])
+    return read_wav(sorted((EMBEDDED / "samples").glob("*.wav"))[index])
 
 
 def noise(samples: int, seed: int = 0) -> np.ndarray:
@@ -86,14 +87,37 @@ def reference_mel(pcm: np.ndarray) -> np.ndarray:
     return np.array(frames)
 
 
+def reference_prosody(pcm: np.ndarray) -> np.ndarray:
+    """float [n], n a multiple of 1280 -> float64 [n / 1280, 31]: "The 31 numbers" of the model card."""
+
+    def bumps(value: float, first: float, last: float, count: int) -> np.ndarray:
+        centres = first + (last - first) / (count - 1) * np.arange(count)
+        return np.exp(-0.5 * ((min(max(value, first), last) - centres) / (centres[1] - centres[0])) ** 2)
+
+    found = []
+    for sound in pcm.astype(np.float64).reshape(-1, 1280):
+        level_db = 10 * np.log10(max(np.mean(sound**2), 1e-10))
+        frame = sound - sound.mean()
+        lags = range(16000 // 420, 16000 // 60 + 2)
+        pairs = [(frame[:-lag], frame[lag:]) for lag in lags]
+        likeness = [a @ b / max(np.sqrt((a @ a) * (b @ b)), 1.28e-7) for a, b in pairs]
+        highest = max(likeness)
+        peaks = [n for n in range(1, len(lags) - 1) if likeness[n] >= max(likeness[n - 1], likeness[n + 1])]
+        good = [lags[n] for n in peaks if likeness[n] >= 0.87 * highest]
+        voicing = min(max((highest - 0.5) / 0.5, 0.0), 1.0) if good else 0.0
+        pitch = bumps(np.log2(16000 / good[0] / 100), -0.7, 2.0, 16) if good else np.zeros(16)
+        found.append([*bumps(level_db, -70, -5, 14), *(voicing * pitch), voicing])
+    return np.array(found)
+
+
 def reference_embeddings(
-    pcm: np.ndarray, chunk: int = 32, right: int = 0, segment: int = 1472, model: AudioModel | None = None
+    pcm: np.ndarray, chunk: int = 32, right: int = 16, segment: int = 1472, model: AudioModel | None = None
 ) -> torch.Tensor:
     """A whole turn, int16 or float32 [n] -> float64 [ceil(n / 1280), width]. chunk, right, segment in 50 Hz frames.
 
-    The weights are the seed model's as read from its files, or the values of `model`.
+    The weights are the embedded model's as read from its files, or the values of `model`.
     """
-    w = seed_weights() if model is None else {name: tensor.double() for name, tensor in model.state_dict().items()}
+    w = embedded_weights() if model is None else {name: tensor.double() for name, tensor in model.state_dict().items()}
     heads = 6 if model is None else model.config.encoder.heads
     audio = pcm / 32768 if pcm.dtype == np.int16 else pcm
     total = -(-len(audio) // 1280) * 4
@@ -141,5 +165,7 @@ def _segment(
     pooled = (x[is_final][0::2] + x[is_final][1::2]) / 2
     pooled = layer_norm(pooled, (width,), w["encoder.ln.weight"], w["encoder.ln.bias"], 1e-5)
     stacked = torch.cat([pooled[0::2], pooled[1::2]], 1)
+    if w["adapter.fc1.weight"].shape[1] > stacked.shape[1]:
+        stacked = torch.cat([stacked, torch.from_numpy(reference_prosody(audio[: frames * 320]))], 1)
     hidden = gelu(linear(stacked, w["adapter.fc1.weight"], w["adapter.fc1.bias"]))
     return linear(hidden, w["adapter.fc2.weight"], w["adapter.fc2.bias"])

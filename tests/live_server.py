@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-SEED = ROOT / "models" / "seed"
-SAMPLES = SEED / "samples"
+EMBEDDED = ROOT / "models" / "embedded"
+SAMPLES = EMBEDDED / "samples"
 FORETHOUGHT = Path(sys.executable).parent / "forethought"
 
 # Loading the model takes the engine some seconds, on a busy machine many; a hung start must still end the test.
@@ -29,7 +29,7 @@ POLL_S = 0.1
 
 
 def expected(sample: str) -> dict[str, Any]:
-    """The entry of `models/seed/samples/expected.json` for one file name."""
+    """The entry of `models/embedded/samples/expected.json` for one file name."""
     entries: list[dict[str, Any]] = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))
     return next(entry for entry in entries if entry["file"] == sample)
 

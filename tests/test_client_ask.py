@@ -17,7 +17,7 @@ from client_demo.errors import EmptyFile, ServerRefused, ServerUnreachable, Usag
 from client_demo.wire import TransportName, WireEvent
 from tests.client_scripted_server import Script, scripted_server
 
-SAMPLES = Path(__file__).parent.parent / "models/seed/samples"
+SAMPLES = Path(__file__).parent.parent / "models/embedded/samples"
 SAMPLE = SAMPLES / "01_geography_espeak.wav"
 TRANSPORTS: list[TransportName] = ["websocket", "webrtc"]
 

@@ -12,7 +12,7 @@ import pytest
 from client_demo.audio_file import read_recording, resample, write_wav
 from client_demo.errors import AudioFileFailure, EmptyFile, ExitCode, NoFrames, NotAudio
 
-SAMPLES = Path(__file__).parent.parent / "models/seed/samples"
+SAMPLES = Path(__file__).parent.parent / "models/embedded/samples"
 
 
 def wav(path: Path, data: bytes, *, rate: int = 16_000, channels: int = 1, width: int = 2) -> Path:

@@ -22,7 +22,7 @@ from client_demo.report import MeasuredTurn, MeasureResult, cut_ins, efforts, ma
 from client_demo.turn_record import Note, TurnReport
 from tests.client_scripted_server import Script, scripted_server
 
-SAMPLES = Path(__file__).parent.parent / "models/seed/samples"
+SAMPLES = Path(__file__).parent.parent / "models/embedded/samples"
 FILES = (SAMPLES / "09_category_espeak.wav", SAMPLES / "01_geography_espeak.wav")
 
 

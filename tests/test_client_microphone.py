@@ -23,7 +23,7 @@ from client_demo.sound_device import Loudspeaker, Microphone
 from tests import client_virtual_sound_card as sound
 from tests.client_scripted_server import Script, ScriptedServer, scripted_server, tone
 
-SAMPLE = Path(__file__).parent.parent / "models/seed/samples/01_geography_espeak.wav"
+SAMPLE = Path(__file__).parent.parent / "models/embedded/samples/01_geography_espeak.wav"
 RUN = """
 import asyncio, sys
 from client_demo import ClientFailure, MicrophoneOptions, microphone

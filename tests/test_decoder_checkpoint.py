@@ -17,9 +17,9 @@ from realtime.decoder.model import Network
 from realtime.decoder.shape import DecoderShape
 from realtime.errors import CheckpointError, ConfigurationError
 from streaming_encoder.checkpoint import TensorParts
-from tests.decoder_tiny import SEED_MODEL, VOCAB, section, source, tiny_decoder
+from tests.decoder_tiny import EMBEDDED_MODEL, VOCAB, section, source, tiny_decoder
 
-PARAMETERS_OF_SEED_DECODER = 134_515_008
+PARAMETERS_OF_EMBEDDED_DECODER = 134_515_008
 
 
 def test_missing_and_misshapen_tensors_are_named() -> None:
@@ -50,7 +50,7 @@ def test_damaged_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json"):
         Decoder.load(tmp_path)
     for name in ("config.json", "tokenizer.json"):
-        shutil.copy(SEED_MODEL / name, tmp_path)
+        shutil.copy(EMBEDDED_MODEL / name, tmp_path)
     with pytest.raises(CheckpointError, match="index"):
         Decoder.load(tmp_path)
     (tmp_path / "config.json").write_text("{}")
@@ -110,6 +110,6 @@ def test_without_the_int8_operator_the_dense_path_serves(monkeypatch: pytest.Mon
 
 
 def test_parameters_are_counted() -> None:
-    config = json.loads((SEED_MODEL / "config.json").read_text())
+    config = json.loads((EMBEDDED_MODEL / "config.json").read_text())
     shape = DecoderShape.from_config(config["decoder"])
-    assert load_weights(TensorParts(SEED_MODEL), shape, exact=False).parameters == PARAMETERS_OF_SEED_DECODER
+    assert load_weights(TensorParts(EMBEDDED_MODEL), shape, exact=False).parameters == PARAMETERS_OF_EMBEDDED_DECODER

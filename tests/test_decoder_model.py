@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from realtime.decoder.decoder import Decoder
 from realtime.decoder.sequence import Row
-from tests.decoder_tiny import SEED_MODEL, VOCAB, reference, run_alone, tiny_decoder
+from tests.decoder_tiny import EMBEDDED_MODEL, VOCAB, reference, run_alone, tiny_decoder
 
 # Largest absolute difference of logits to transformers, float32 on both sides (logits of the seed model reach ±40).
 TOLERANCE = 1e-3
@@ -48,11 +48,11 @@ def test_audio_frames_take_ordinary_positions(kind: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def seed_exact() -> Decoder:
-    return Decoder.load(SEED_MODEL, kv_tokens=512, exact=True)
+def embedded_exact() -> Decoder:
+    return Decoder.load(EMBEDDED_MODEL, kv_tokens=512, exact=True)
 
 
-def seed_reference(decoder: Decoder) -> Any:
+def embedded_reference(decoder: Decoder) -> Any:
     """The seed checkpoint, dequantised, in transformers' own Llama, by the naming table of its README."""
     from safetensors import safe_open  # noqa: PLC0415
 
@@ -64,7 +64,7 @@ def seed_reference(decoder: Decoder) -> Any:
         head_dim=shape.head_dim, rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
     )  # fmt: skip
     tensors = {}
-    for part in sorted(SEED_MODEL.glob("*.safetensors")):
+    for part in sorted(EMBEDDED_MODEL.glob("*.safetensors")):
         with safe_open(str(part), framework="pt") as file:
             for name in file.keys():  # noqa: SIM118
                 tensors[name] = file.get_tensor(name)
@@ -89,33 +89,33 @@ def seed_reference(decoder: Decoder) -> Any:
     return model.eval()
 
 
-def test_seed_model_equals_transformers(seed_exact: Decoder) -> None:
-    model = seed_reference(seed_exact)
+def test_embedded_model_equals_transformers(embedded_exact: Decoder) -> None:
+    model = embedded_reference(embedded_exact)
     embed = model.get_input_embeddings()
-    frames = torch.randn(20, seed_exact.shape.width, generator=torch.Generator().manual_seed(3))
+    frames = torch.randn(20, embedded_exact.shape.width, generator=torch.Generator().manual_seed(3))
     for length in (1, 70):
-        tokens = prompt(length, length, seed_exact.shape.vocab_size)
+        tokens = prompt(length, length, embedded_exact.shape.vocab_size)
         with torch.inference_mode():
             inputs = torch.cat([embed(torch.tensor(tokens)), frames, embed(torch.tensor(tokens[:3]))])
             expected = model(inputs_embeds=inputs[None]).logits[0, -1]
-        symbols = [*tokens, *seed_exact.frames.put(frames), *tokens[:3]]
-        found = run_alone(seed_exact, symbols, cuts=[len(symbols) // 2])
+        symbols = [*tokens, *embedded_exact.frames.put(frames), *tokens[:3]]
+        found = run_alone(embedded_exact, symbols, cuts=[len(symbols) // 2])
         assert (found - expected).abs().max() < TOLERANCE
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["native", "torch"])
-def seed_int8(request: pytest.FixtureRequest) -> Decoder:
-    decoder = Decoder.load(SEED_MODEL, kv_tokens=2048, native=request.param)
+def embedded_int8(request: pytest.FixtureRequest) -> Decoder:
+    decoder = Decoder.load(EMBEDDED_MODEL, kv_tokens=2048, native=request.param)
     decoder.cache.fill(float("nan"))
     return decoder
 
 
 @settings(max_examples=3, deadline=None)
 @given(length=st.integers(2, 150), cuts=st.lists(st.integers(1, 149), min_size=1, max_size=3), seed=st.integers(0, 99))
-def test_int8_split_of_prefill_changes_no_bit(seed_int8: Decoder, length: int, cuts: list[int], seed: int) -> None:
+def test_int8_split_of_prefill_changes_no_bit(embedded_int8: Decoder, length: int, cuts: list[int], seed: int) -> None:
     tokens = prompt(seed, length, 40_000)
-    whole = run_alone(seed_int8, tokens)
-    split = run_alone(seed_int8, tokens, cuts=sorted(cut for cut in cuts if cut < length))
+    whole = run_alone(embedded_int8, tokens)
+    split = run_alone(embedded_int8, tokens, cuts=sorted(cut for cut in cuts if cut < length))
     assert torch.equal(whole, split)
 
 
@@ -127,22 +127,22 @@ def test_int8_token_by_token_equals_one_pass_to_the_bit(length: int, native: boo
     assert torch.equal(run_alone(decoder, tokens), run_alone(decoder, tokens, cuts=list(range(1, length))))
 
 
-def test_int8_companions_change_no_bit(seed_int8: Decoder) -> None:
+def test_int8_companions_change_no_bit(embedded_int8: Decoder) -> None:
     """A decoding lane alone, and beside a prefill, a short lane and a long lane."""
     tokens = prompt(1, 140, 40_000)
-    alone = run_alone(seed_int8, tokens, cuts=[139])
+    alone = run_alone(embedded_int8, tokens, cuts=[139])
     seq, short, long, prefill = (
-        seed_int8.new(prompt(n, size, 40_000)) for n, size in ((1, 140), (2, 3), (3, 261), (4, 40))
+        embedded_int8.new(prompt(n, size, 40_000)) for n, size in ((1, 140), (2, 3), (3, 261), (4, 40))
     )
-    seed_int8.step([Row(long, 260), Row(seq, 139)])
-    seed_int8.step([Row(short, 2)])
+    embedded_int8.step([Row(long, 260), Row(seq, 139)])
+    embedded_int8.step([Row(short, 2)])
     rows = [Row(long, 1, True), Row(prefill, 33), Row(seq, 1, True), Row(short, 1, True)]
-    logits = seed_int8.step(rows)[2]
+    logits = embedded_int8.step(rows)[2]
     for held in (seq, short, long, prefill):
-        seed_int8.drop(held)
+        embedded_int8.drop(held)
     assert logits is not None
     assert torch.equal(logits[0], alone)
-    assert seed_int8.pool.used == 0
+    assert embedded_int8.pool.used == 0
 
 
 def test_only_wanted_logits_come_back() -> None:

@@ -24,7 +24,7 @@ from realtime.decoder.native.host import KIND_VARIABLE, kind_of_host, use_cache
 from realtime.decoder.native.network import NativeNetwork
 from realtime.decoder.native.products import KINDS, LEVELS, MOST_ROWS, Kind, pack, product, unpacked
 from realtime.decoder.shape import DecoderShape
-from tests.decoder_tiny import run_alone, section, seed_tokenizer, source, tiny_decoder
+from tests.decoder_tiny import embedded_tokenizer, run_alone, section, source, tiny_decoder
 
 pytestmark = pytest.mark.skipif(kind_of_host() is None, reason="this CPU runs none of the compiled kernels")
 
@@ -124,7 +124,7 @@ def test_the_compiled_network_is_the_network(kind: str, length: int) -> None:
     networks = [load_weights(source(kind), shape, exact=False, native=native) for native in (True, False)]
     assert [type(weights.network) for weights in networks] == [NativeNetwork, Network]
     tokens = [int(token) for token in np.random.default_rng(length).integers(20, 100, length)]
-    ours, theirs = (run_alone(Decoder(weights, seed_tokenizer(), kv_tokens=512), tokens) for weights in networks)
+    ours, theirs = (run_alone(Decoder(weights, embedded_tokenizer(), kv_tokens=512), tokens) for weights in networks)
     exact = run_alone(tiny_decoder(kind), tokens)
     spread = (theirs - exact).abs().max()
     assert (ours - exact).abs().max() < 2 * spread

@@ -15,7 +15,7 @@ from realtime.decoder.detokenizer import Detokenizer
 from realtime.decoder.sampling import Sampler, greedy
 from realtime.decoder.tokenizer import SpecialTokens, Tokenizer
 from realtime.errors import CheckpointError
-from tests.decoder_tiny import SEED_MODEL, seed_tokenizer
+from tests.decoder_tiny import EMBEDDED_MODEL, embedded_tokenizer
 
 VOCAB = 49_152
 ids_of_any_kind = st.lists(st.integers(0, VOCAB - 1), max_size=40)
@@ -23,7 +23,7 @@ ids_of_any_kind = st.lists(st.integers(0, VOCAB - 1), max_size=40)
 
 @cache
 def expressible_bytes() -> frozenset[bytes]:
-    tokenizer = seed_tokenizer()
+    tokenizer = embedded_tokenizer()
     return frozenset(tokenizer.token_bytes(token) for token in range(VOCAB))
 
 
@@ -35,15 +35,15 @@ def is_expressible(text: str) -> bool:
 @settings(deadline=None)
 @given(ids_of_any_kind)
 def test_deltas_join_to_the_full_decoding(ids: list[int]) -> None:
-    detokenizer = Detokenizer(seed_tokenizer())
-    assert "".join(map(detokenizer.push, ids)) + detokenizer.flush() == seed_tokenizer().decode(ids)
+    detokenizer = Detokenizer(embedded_tokenizer())
+    assert "".join(map(detokenizer.push, ids)) + detokenizer.flush() == embedded_tokenizer().decode(ids)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=60).filter(is_expressible))
 @example("naïve 🦉 café 你好 👩‍👩‍👧‍👦")
 def test_text_comes_back_and_no_delta_holds_half_a_character(text: str) -> None:
-    tokenizer = seed_tokenizer()
+    tokenizer = embedded_tokenizer()
     ids = tokenizer.encode(text)
     detokenizer = Detokenizer(tokenizer)
     deltas = [detokenizer.push(token) for token in ids]
@@ -54,7 +54,7 @@ def test_text_comes_back_and_no_delta_holds_half_a_character(text: str) -> None:
 
 
 def test_half_a_character_at_the_end_is_flushed_once() -> None:
-    tokenizer = seed_tokenizer()
+    tokenizer = embedded_tokenizer()
     owl = tokenizer.encode("🦉")
     assert len(owl) > 1
     detokenizer = Detokenizer(tokenizer)
@@ -66,17 +66,17 @@ def test_half_a_character_at_the_end_is_flushed_once() -> None:
 
 @cache
 def library() -> Backend:
-    return Backend.from_file(str(SEED_MODEL / "tokenizer.json"))
+    return Backend.from_file(str(EMBEDDED_MODEL / "tokenizer.json"))
 
 
 @settings(deadline=None)
 @given(ids_of_any_kind)
 def test_decoding_equals_the_tokenizers_library(ids: list[int]) -> None:
-    assert seed_tokenizer().decode(ids) == library().decode(ids, skip_special_tokens=False)
+    assert embedded_tokenizer().decode(ids) == library().decode(ids, skip_special_tokens=False)
 
 
 def test_markers_in_text_do_not_become_special_tokens() -> None:
-    tokenizer = seed_tokenizer()
+    tokenizer = embedded_tokenizer()
     ids = tokenizer.encode("hello<|im_end|>\n<think>")
     assert not {tokenizer.special.im_end, tokenizer.special.think} & set(ids)
     assert tokenizer.decode(ids) == "hello<|im_end|>\n<think>"
@@ -86,10 +86,10 @@ def test_markers_in_text_do_not_become_special_tokens() -> None:
 def test_unknown_ids_and_damaged_files_are_named(tmp_path: Path) -> None:
     for token in (-1, VOCAB):
         with pytest.raises(ValueError, match="vocabulary"):
-            seed_tokenizer().token_bytes(token)
+            embedded_tokenizer().token_bytes(token)
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
-        Tokenizer(tmp_path / "tokenizer.json", seed_tokenizer().special)
+        Tokenizer(tmp_path / "tokenizer.json", embedded_tokenizer().special)
     with pytest.raises(CheckpointError, match="im_start"):
         SpecialTokens.from_config({"pad": 0})
 

@@ -26,7 +26,7 @@ from streaming_encoder import (
 )
 from streaming_encoder.config import AudioConfig
 from streaming_encoder.model import AudioModel
-from tests.encoder_reference import seed_model, seed_weights, small_config
+from tests.encoder_reference import embedded_model, embedded_weights, small_config
 
 INDEX = "model.safetensors.index.json"
 PARTS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
@@ -81,10 +81,10 @@ def test_an_intact_checkpoint_loads_and_hears(checkpoint: Path) -> None:
     assert stream.push(np.ones(10_240, np.float32)).shape == (8, 8)
 
 
-def test_the_seed_model_loads_every_value() -> None:
-    tensors = seed_model().state_dict()
-    assert tensors.keys() == seed_weights().keys()
-    assert all(torch.equal(tensors[name].double(), tensor) for name, tensor in seed_weights().items())
+def test_the_embedded_model_loads_every_value() -> None:
+    tensors = embedded_model().state_dict()
+    assert tensors.keys() == embedded_weights().keys()
+    assert all(torch.equal(tensors[name].double(), tensor) for name, tensor in embedded_weights().items())
 
 
 def test_tensors_are_read_by_name(checkpoint: Path) -> None:

@@ -9,26 +9,27 @@ from typing import Any
 import pytest
 
 from streaming_encoder import AudioConfig, CheckpointMismatchError, ChunkPlan, EncoderSettingError
-from tests.encoder_reference import SEED
+from tests.encoder_reference import EMBEDDED
 
-SEED_JSON: dict[str, Any] = json.loads((SEED / "config.json").read_text())
-CONFIG = AudioConfig.parse(SEED_JSON)
+EMBEDDED_JSON: dict[str, Any] = json.loads((EMBEDDED / "config.json").read_text())
+CONFIG = AudioConfig.parse(EMBEDDED_JSON)
 
 
-def test_the_seed_model_is_understood() -> None:
+def test_the_embedded_model_is_understood() -> None:
     assert CONFIG.frame_samples == 320
     assert CONFIG.embedding_samples == 1280
     assert CONFIG.frames_per_embedding == 4
     assert CONFIG.encoder.chunk_frames == (16, 32, 64)
-    assert CONFIG.encoder.right_context_ms == 0
-    assert ChunkPlan.for_config(CONFIG) == ChunkPlan(chunk_frames=32, right_frames=0, segment_frames=1472)
+    assert CONFIG.encoder.right_context_ms == 320
+    assert CONFIG.adapter.prosody == 31
+    assert ChunkPlan.for_config(CONFIG) == ChunkPlan(chunk_frames=32, right_frames=16, segment_frames=1472)
 
 
-def test_a_checkpoint_may_ask_for_right_context() -> None:
-    document = copy.deepcopy(SEED_JSON)
-    document["encoder"]["right_context_ms"] = 320
-    assert ChunkPlan.for_config(AudioConfig.parse(document)).right_frames == 16
-    assert ChunkPlan.for_config(AudioConfig.parse(document), right_context_ms=0).right_frames == 0
+def test_right_context_is_the_checkpoints_or_the_callers() -> None:
+    assert ChunkPlan.for_config(CONFIG, right_context_ms=0).right_frames == 0
+    document = copy.deepcopy(EMBEDDED_JSON)
+    del document["encoder"]["right_context_ms"]
+    assert ChunkPlan.for_config(AudioConfig.parse(document)).right_frames == 0
 
 
 @pytest.mark.parametrize(("right_ms", "segment"), [(0, 1472), (160, 1472), (320, 1472), (640, 1440)])
@@ -72,7 +73,7 @@ def test_impossible_plans_are_refused(chunk: int, right_ms: int) -> None:
     ],
 )
 def test_an_unusable_value_is_refused(section: str, key: str, value: object) -> None:
-    document = copy.deepcopy(SEED_JSON)
+    document = copy.deepcopy(EMBEDDED_JSON)
     document[section][key] = value
     with pytest.raises(CheckpointMismatchError, match=r"config\.json"):
         AudioConfig.parse(document)
@@ -80,6 +81,6 @@ def test_an_unusable_value_is_refused(section: str, key: str, value: object) -> 
 
 @pytest.mark.parametrize("section", ["frontend", "encoder", "adapter"])
 def test_a_missing_section_is_named(section: str) -> None:
-    document = {name: value for name, value in SEED_JSON.items() if name != section}
+    document = {name: value for name, value in EMBEDDED_JSON.items() if name != section}
     with pytest.raises(CheckpointMismatchError, match=section):
         AudioConfig.parse(document)

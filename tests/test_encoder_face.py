@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import streaming_encoder
-from tests.encoder_reference import SEED
+from tests.encoder_reference import EMBEDDED
 
 
 def test_every_exported_name_exists_and_nothing_else_is_public() -> None:
@@ -23,5 +23,5 @@ def test_it_runs_without_the_libraries_of_other_rooms() -> None:
         "bad = {'transformers', 'tokenizers', 'realtime', 'tts_bridge', 'client_demo', 'aiortc', 'pydantic'};"
         "sys.exit(str(bad & sys.modules.keys()) if bad & sys.modules.keys() else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(SEED)], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", program, str(EMBEDDED)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

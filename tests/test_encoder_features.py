@@ -11,14 +11,14 @@ from transformers.audio_utils import mel_filter_bank
 
 from streaming_encoder import AudioInputError
 from streaming_encoder.features import sanitise, slaney_mel_filters
-from tests.encoder_reference import noise, reference_mel, sample, seed_model
+from tests.encoder_reference import embedded_model, noise, reference_mel, sample
 
 FLOOR = torch.tensor(0.5, dtype=torch.float64)
 
 
 def mel_of(pcm: np.ndarray, running_max: torch.Tensor = FLOOR) -> tuple[torch.Tensor, torch.Tensor]:
     """`pcm` with its 240 samples of left context."""
-    return seed_model().features(torch.from_numpy(pcm), running_max)
+    return embedded_model().features(torch.from_numpy(pcm), running_max)
 
 
 def from_start(pcm: np.ndarray) -> np.ndarray:

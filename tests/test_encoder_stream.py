@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from streaming_encoder import AudioInputError, EncoderStream
 from streaming_encoder.model import AudioModel
-from tests.encoder_reference import noise, sample, seed_model, small_model
+from tests.encoder_reference import embedded_model, noise, sample, small_model
 
 SAME = 1e-5  # far under the 1e-4 that the invariant allows
 FRAME = 320
@@ -29,10 +29,10 @@ def _one_thread() -> Iterator[None]:
 
 
 def hear(
-    pcm: np.ndarray, chunk: int = 32, right_ms: int = 0, model: AudioModel | None = None
+    pcm: np.ndarray, chunk: int = 32, right_ms: int | None = None, model: AudioModel | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One push and the end: (final, tail)."""
-    stream = EncoderStream(model or seed_model(), chunk, right_ms)
+    """One push and the end: (final, tail). right_ms: None is the checkpoint's own, 320 of the embedded model."""
+    stream = EncoderStream(model or embedded_model(), chunk, right_ms)
     return stream.push(pcm), stream.finish()
 
 
@@ -51,7 +51,7 @@ def difference(one: torch.Tensor, other: torch.Tensor) -> float:
 def test_any_split_gives_the_same_frames(cuts: list[int], end: int, chunk: int, right_ms: int) -> None:
     pcm = noise(end, 1)
     final, tail = hear(pcm, chunk, right_ms)
-    stream = EncoderStream(seed_model(), chunk, right_ms)
+    stream = EncoderStream(embedded_model(), chunk, right_ms)
     pieces = [stream.push(piece) for piece in np.split(pcm, sorted(cut for cut in cuts if cut < end))]
     assert difference(torch.cat(pieces), final) <= SAME
     assert difference(stream.finish(), tail) <= SAME
@@ -61,7 +61,7 @@ def test_any_split_gives_the_same_frames(cuts: list[int], end: int, chunk: int, 
 def test_small_pushes_of_speech(size: int) -> None:
     pcm = sample(4)[: 9000 if size == 1 else None]
     final, tail = hear(pcm, 16)
-    stream = EncoderStream(seed_model(), 16)
+    stream = EncoderStream(embedded_model(), 16)
     pieces = [stream.push(pcm[start : start + size]) for start in range(0, len(pcm), size)]
     assert difference(torch.cat(pieces), final) <= SAME
     assert difference(stream.tail(), tail) <= SAME
@@ -69,7 +69,7 @@ def test_small_pushes_of_speech(size: int) -> None:
 
 @pytest.mark.parametrize(("chunk", "right_ms"), [(16, 0), (32, 0), (32, 160), (32, 320), (64, 640), (16, 640)])
 def test_frames_come_with_the_last_sample_they_need(chunk: int, right_ms: int) -> None:
-    stream = EncoderStream(seed_model(), chunk, right_ms)
+    stream = EncoderStream(embedded_model(), chunk, right_ms)
     need = chunk * FRAME + right_ms * 16
     assert len(stream.push(noise(need - 1))) == 0
     assert len(stream.push(noise(1))) == chunk // 4
@@ -127,7 +127,7 @@ def test_a_segment_begins_as_a_turn_begins() -> None:
 def test_scratch_rows_of_the_cache_are_never_read(right_ms: int) -> None:
     pcm = noise(50_000, 9)
     final, tail = hear(pcm, 32, right_ms)
-    stream = EncoderStream(seed_model(), 32, right_ms)
+    stream = EncoderStream(embedded_model(), 32, right_ms)
     pieces = []
     for piece in np.split(pcm, range(4000, 50_000, 4000)):
         state = stream._state
@@ -156,7 +156,7 @@ def test_the_buffers_are_made_once() -> None:
 
 
 def test_two_streams_over_one_model_do_not_touch_each_other() -> None:
-    one, other = (EncoderStream(seed_model()) for _ in range(2))
+    one, other = (EncoderStream(embedded_model()) for _ in range(2))
     voices = noise(40_000, 11), noise(40_000, 12)
     got: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
     for at in range(0, 40_000, 4000):
@@ -170,7 +170,7 @@ def test_two_streams_over_one_model_do_not_touch_each_other() -> None:
 
 @pytest.mark.parametrize("level", [1.0, -1.0])
 def test_full_scale_dc_poisons_nothing(level: float) -> None:
-    stream = EncoderStream(seed_model())
+    stream = EncoderStream(embedded_model())
     assert torch.isfinite(stream.push(np.full(16_000, level * 1e6, np.float32))).all()
     speech = stream.push(sample(0))
     assert torch.isfinite(speech).all()
@@ -184,7 +184,7 @@ def test_full_scale_dc_poisons_nothing(level: float) -> None:
 def test_int16_and_float32_pushes_may_be_mixed() -> None:
     pcm = sample(2)
     final, tail = hear(pcm)
-    stream = EncoderStream(seed_model())
+    stream = EncoderStream(embedded_model())
     pieces = [
         stream.push(piece if n % 2 else (piece / 32768).astype(np.float32))
         for n, piece in enumerate(np.split(pcm, range(3000, len(pcm), 3000)))
@@ -208,7 +208,7 @@ class StreamMachine(RuleBasedStateMachine):
     @initialize(chunk=st.sampled_from([16, 32]), right_ms=st.sampled_from([0, 160, 640]))
     def open(self, chunk: int, right_ms: int) -> None:
         self.settings = (chunk, right_ms)
-        self.stream = EncoderStream(seed_model(), chunk, right_ms)
+        self.stream = EncoderStream(embedded_model(), chunk, right_ms)
         self.heard: list[torch.Tensor] = []
         self.pcm = noise(0)
         self.turn = 0

@@ -16,7 +16,7 @@ from realtime.engine.core import EngineCore, seed_dialect
 from realtime.mind import Order, ThinkingPlan
 from streaming_encoder import AudioConfig, AudioModel
 from streaming_encoder.prosody import WIDTH
-from tests.decoder_tiny import SEED_MODEL
+from tests.decoder_tiny import EMBEDDED_MODEL
 from tests.encoder_reference import small_config
 from tests.test_encoder_voice_meter import spoken
 from training.checkpoint import load_format
@@ -79,7 +79,7 @@ def audio_model(prosody: int) -> AudioModel:
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:
-    decoder = Decoder.load(SEED_MODEL, kv_tokens=2048, threads=1)
+    decoder = Decoder.load(EMBEDDED_MODEL, kv_tokens=2048, threads=1)
     decoder.step = scripted(decoder)  # type: ignore[method-assign,assignment]
     yield decoder
     assert decoder.pool.used == 0 and len(decoder.frames) == 0
@@ -89,7 +89,7 @@ class Talk:
     """An engine and one session of it."""
 
     def __init__(self, decoder: Decoder, prosody: int = WIDTH, rehearsal_interval_ms: int = 240) -> None:
-        prompt = json.loads((SEED_MODEL / "config.json").read_text())["system_prompt"]
+        prompt = json.loads((EMBEDDED_MODEL / "config.json").read_text())["system_prompt"]
         self._core = EngineCore(
             audio_model(prosody), decoder, seed_dialect(decoder, prompt), FakeClock(),
             rehearsal_interval_ms=rehearsal_interval_ms, plan=ThinkingPlan(Order.THINK_BEFORE),
@@ -169,7 +169,7 @@ def test_without_a_measurement_the_model_says_what_it_believes(decoder: Decoder)
 
 @pytest.mark.parametrize(("cues", "number"), [(True, " 210"), (False, GUESSED)])
 def test_an_evaluation_writes_what_the_engine_writes(decoder: Decoder, cues: bool, number: str) -> None:
-    dialogue = Dialogue(audio_model(WIDTH), decoder, load_format(SEED_MODEL))
+    dialogue = Dialogue(audio_model(WIDTH), decoder, load_format(EMBEDDED_MODEL))
     clip = Clip(spoken(210, 0.5), (), "x", "x")
     steps = dialogue.steps(Trial("x", Example(Item("voice/pitch", "", ""), clip)), Manner(chunk_frames=32, cues=cues))
     want = next(steps)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.live_client import SERVER_VAD, sample_pcm, talk, words_of
-from tests.live_server import SEED, LiveServer, live_server, process_lives, start, wait_until
+from tests.live_server import EMBEDDED, LiveServer, live_server, process_lives, start, wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -151,8 +151,8 @@ def test_missing_model_is_said_before_serving(tmp_path: Path) -> None:
 def test_damaged_weights_are_said_before_serving(tmp_path: Path) -> None:
     model = tmp_path / "damaged"
     model.mkdir()
-    parts = sorted(SEED.glob("*.safetensors"))
-    for path in SEED.iterdir():
+    parts = sorted(EMBEDDED.glob("*.safetensors"))
+    for path in EMBEDDED.iterdir():
         if path.is_file() and path not in parts:
             shutil.copy(path, model)
     for part in parts[:-1]:

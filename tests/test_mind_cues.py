@@ -20,7 +20,7 @@ from realtime.mind.cues import cue, cue_tokens, last_line
 from realtime.mind.lanes import AnswerLane, Phase
 from realtime.mind.mind import Lane
 from realtime.mind.speaking import ThinkLane
-from tests.decoder_tiny import SEED_MODEL, run_alone, seed_tokenizer
+from tests.decoder_tiny import EMBEDDED_MODEL, embedded_tokenizer, run_alone
 from tests.mind_tiny import step
 from training.data.texts import voice as texts
 
@@ -59,11 +59,11 @@ def test_a_cue_is_what_stands_in_the_training_texts(of: tuple[str, float]) -> No
 @settings(deadline=None)
 @given(VALUES)
 def test_its_tokens_are_those_of_the_whole_line_in_training(of: tuple[str, float]) -> None:
-    encode, line = seed_tokenizer().encode, LINES[of[0]]
+    encode, line = embedded_tokenizer().encode, LINES[of[0]]
     whole = encode(texts.thought(of[0], "high", of[1]))
     tokens = [*encode(line), *cue_tokens(encode, line, *measured(*of))]
     assert tokens == whole[: len(tokens)]
-    assert seed_tokenizer().decode(whole[len(tokens) :]).startswith((" hertz", " decibels", " words"))
+    assert embedded_tokenizer().decode(whole[len(tokens) :]).startswith((" hertz", " decibels", " words"))
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_the_last_line_is_followed_over_pieces() -> None:
 # --- in a lane ----------------------------------------------------------------------------------------
 
 HEARD = " is my voice high\n"
-THOUGHT = "The voice is about hertz, which is high.\n"  # what the model itself is left to write
+THOUGHT = "The voice is about hertz, so it is high.\n"  # what the model itself is left to write
 ANSWER = "Your voice is high."
 
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:
-    decoder = Decoder.load(SEED_MODEL, kv_tokens=2048, threads=1)
+    decoder = Decoder.load(EMBEDDED_MODEL, kv_tokens=2048, threads=1)
     yield decoder
     assert decoder.pool.used == 0 and len(decoder.frames) == 0
 

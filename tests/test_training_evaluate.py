@@ -20,8 +20,9 @@ from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore, seed_dialect
 from realtime.engine.loader import load_engine
 from realtime.mind import Order, ThinkingPlan
-from tests.decoder_tiny import SEED_MODEL
+from tests.decoder_tiny import EMBEDDED_MODEL
 from tests.transcriber_tiny import tiny_transcriber
+from training.checkpoint import read_config
 from training.evaluate import Evaluation, evaluate
 from training.evaluation import human_speech, scores, small_talk, tables
 from training.evaluation.dialogue import LEAST_SURE_LINE
@@ -33,7 +34,7 @@ from training.evaluation.trial import Manner, Noted, Reply, Trial
 from training.evaluation.word_errors import align, word_error_rate
 from training.items import Clip, Example, Item
 
-SAMPLES = SEED_MODEL / "samples"
+SAMPLES = EMBEDDED_MODEL / "samples"
 FILES = ("00_add_piper.wav", "01_geography_espeak.wav", "15_sweep_piper.wav")
 WORDS = st.lists(st.sampled_from("abc"), max_size=7)
 
@@ -148,14 +149,26 @@ def test_recorded_people_come_with_the_times_of_their_words() -> None:
 # --- the served model ---------------------------------------------------------------------------------
 
 
-@functools.cache
-def served() -> ServedModel:
-    return ServedModel(SEED_MODEL, threads=1, kv_tokens=4096)
+@pytest.fixture(scope="module")
+def one_ear(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded model without its transcriber: the decoder itself writes notes and lines."""
+    directory = tmp_path_factory.mktemp("one-ear")
+    config = read_config(EMBEDDED_MODEL)
+    del config["transcriber"]
+    (directory / "config.json").write_text(json.dumps(config))
+    for part in (*EMBEDDED_MODEL.glob("model*"), EMBEDDED_MODEL / "tokenizer.json"):
+        (directory / part.name).symlink_to(part)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def served(one_ear: Path) -> ServedModel:
+    return ServedModel(one_ear, threads=1, kv_tokens=4096)
 
 
 @functools.cache
 def served_with_transcriber() -> ServedModel:
-    return ServedModel(SEED_MODEL, threads=1, kv_tokens=4096, transcriber=tiny_transcriber(3, 384))
+    return ServedModel(EMBEDDED_MODEL, threads=1, kv_tokens=4096, transcriber=tiny_transcriber(3, 384))
 
 
 @functools.cache
@@ -192,13 +205,13 @@ def by_the_engine(core: EngineCore, trial: Trial) -> tuple[str, str, list[str]]:
     return transcript, answer.strip(), "".join(each.text for each in said if isinstance(each, m.Note)).split()
 
 
-def test_it_writes_what_the_engine_writes() -> None:
+def test_it_writes_what_the_engine_writes(served: ServedModel, one_ear: Path) -> None:
     config = EngineConfig(
-        str(SEED_MODEL), 1, 4096, exact=False, chunk_frames=32, right_context_ms=None, note_interval_ms=640, nice=0,
+        str(one_ear), 1, 4096, exact=False, chunk_frames=32, right_context_ms=None, note_interval_ms=640, nice=0,
         rehearsal_interval_ms=0,
     )  # fmt: skip
     core, _ = load_engine(config, FakeClock())
-    for trial, reply in zip(samples(), served().converse(samples(), Manner(chunk_frames=32)), strict=True):
+    for trial, reply in zip(samples(), served.converse(samples(), Manner(chunk_frames=32)), strict=True):
         transcript, answer, notes = by_the_engine(core, trial)
         assert (reply.heard, reply.answer) == (transcript, answer)
         assert [note.word for note in reply.noted] == notes
@@ -206,13 +219,13 @@ def test_it_writes_what_the_engine_writes() -> None:
 
 @pytest.mark.parametrize("least_sure", [LEAST_SURE_LINE, 1.0])  # sure of its words, and never sure
 def test_with_a_transcriber_it_writes_what_the_engine_writes(
-    least_sure: float, monkeypatch: pytest.MonkeyPatch
+    least_sure: float, monkeypatch: pytest.MonkeyPatch, served: ServedModel
 ) -> None:
     assert LEAST_SURE_LINE == transcribing.LEAST_SURE_LINE
     monkeypatch.setattr("training.evaluation.dialogue.LEAST_SURE_LINE", least_sure)
     monkeypatch.setattr(transcribing, "LEAST_SURE_LINE", least_sure)
     model = served_with_transcriber()
-    dialect = seed_dialect(model.decoder, json.loads((SEED_MODEL / "config.json").read_text())["system_prompt"])
+    dialect = seed_dialect(model.decoder, json.loads((EMBEDDED_MODEL / "config.json").read_text())["system_prompt"])
     # Nonsense makes the decoder think in two lines; by default the engine would speak behind the first.
     plan = ThinkingPlan(Order.THINK_BEFORE)
     core = EngineCore(
@@ -228,7 +241,7 @@ def test_with_a_transcriber_it_writes_what_the_engine_writes(
         assert (reply.heard, reply.answer) == (transcript, answer)
         assert [note.word for note in reply.noted] == notes
     assert all(reply.noted for reply in replies[:2])  # words of the tiny one
-    assert model.parameters > served().parameters
+    assert model.parameters > served.parameters
     assert model.decoder.pool.used == 0
     assert len(model.decoder.frames) == 0
 
@@ -245,40 +258,40 @@ def test_a_transcribers_line_stands_whether_notes_are_wanted_or_not() -> None:
     assert budgeted.tokens_before == 1
 
 
-def test_company_changes_nothing_and_nothing_is_left_behind() -> None:
-    together = list(served().converse(samples(), Manner()))
-    assert together == list(served().converse(samples(), Manner(), at_once=1))
-    assert served().decoder.pool.used == 0
-    assert len(served().decoder.frames) == 0
+def test_company_changes_nothing_and_nothing_is_left_behind(served: ServedModel) -> None:
+    together = list(served.converse(samples(), Manner()))
+    assert together == list(served.converse(samples(), Manner(), at_once=1))
+    assert served.decoder.pool.used == 0
+    assert len(served.decoder.frames) == 0
 
 
-def test_leaving_early_gives_everything_back() -> None:
-    replies = served().converse(samples() * 2, Manner(listens=False), at_once=2)
+def test_leaving_early_gives_everything_back(served: ServedModel) -> None:
+    replies = served.converse(samples() * 2, Manner(listens=False), at_once=2)
     next(iter(replies))
     replies.close()  # type: ignore[attr-defined]
-    assert served().decoder.pool.used == 0
+    assert served.decoder.pool.used == 0
 
 
-def test_a_budget_of_thought_is_kept_and_a_typed_turn_is_answered() -> None:
+def test_a_budget_of_thought_is_kept_and_a_typed_turn_is_answered(served: ServedModel) -> None:
     typed = Trial(
         "typed", Example(Item("skill/add", "What is six plus eight?", "what is six plus eight", is_text=True), None)
     )
     for budget in (0, 3):
         manner = Manner(listens=False, think_tokens=budget)
-        for reply in served().converse([samples()[0], typed], manner):
-            assert len(served().decoder.tokenizer.encode(reply.thought)) <= budget
+        for reply in served.converse([samples()[0], typed], manner):
+            assert len(served.decoder.tokenizer.encode(reply.thought)) <= budget
             assert reply.answer
-    free = next(iter(served().converse([typed], Manner())))
+    free = next(iter(served.converse([typed], Manner())))
     assert free.is_whole
     assert free.heard == ""
 
 
-def test_the_turn_before_is_in_the_conversation() -> None:
+def test_the_turn_before_is_in_the_conversation(served: ServedModel) -> None:
     first, second = samples()[:2]
-    alone = next(iter(served().converse([second], Manner(listens=False))))
-    behind = next(iter(served().converse([Trial("x", second.example, first.example)], Manner(listens=False))))
+    alone = next(iter(served.converse([second], Manner(listens=False))))
+    behind = next(iter(served.converse([Trial("x", second.example, first.example)], Manner(listens=False))))
     assert behind.heard == alone.heard
-    assert served().decoder.pool.used == 0
+    assert served.decoder.pool.used == 0
 
 
 # --- a whole evaluation -------------------------------------------------------------------------------
@@ -286,7 +299,7 @@ def test_the_turn_before_is_in_the_conversation() -> None:
 
 def test_an_evaluation_leaves_its_page_its_numbers_and_its_pictures(tmp_path: Path) -> None:
     settings_ = Evaluation(threads=1, cascade="", curve_trials=2, curve_chunks=(32, 48), curve_budgets=(0,))
-    result = evaluate(SEED_MODEL, tmp_path, settings_, samples())
+    result = evaluate(EMBEDDED_MODEL, tmp_path, settings_, samples())
     rows = {row["what"]: row for row in result["rows"]}
     assert rows["WER: skill, samples"]["listening"] == 0
     assert rows["skills: key right"] == {

@@ -15,8 +15,8 @@ from realtime.clock import FakeClock
 from realtime.engine.config import EngineConfig
 from realtime.engine.loader import load_engine
 from streaming_encoder import TensorParts
-from tests.decoder_tiny import SEED_MODEL
-from tests.training_small_talker import small_format, small_model
+from tests.decoder_tiny import EMBEDDED_MODEL
+from tests.training_small_talker import small_config, small_format, small_model
 from tests.training_whisper import random_whisper, write_ctranslate2
 from tests.transcriber_tiny import tiny_section, tiny_shape, tiny_tensors
 from training import checkpoint
@@ -50,7 +50,7 @@ def recipe(tmp_path: Path) -> Path:
         .replace("runs/tiny", str(tmp_path / "run"))
         .replace("whisper/model.bin", str(tmp_path / "model.bin"))
     )
-    (tmp_path / "tiny.toml").write_text(text.replace("models/seed", str(SEED_MODEL)))
+    (tmp_path / "tiny.toml").write_text(text.replace("models/embedded", str(EMBEDDED_MODEL)))
     return tmp_path / "tiny.toml"
 
 
@@ -88,12 +88,10 @@ def test_every_stage_runs_and_what_comes_out_is_served(recipe: Path) -> None:
 
 def test_what_training_holds_is_what_is_served(tmp_path: Path) -> None:
     model, form = small_model(), small_format()
-    config = checkpoint.read_config(SEED_MODEL)
-    config["encoder"].update(d_model=64, layers=1, heads=1, ffn=64, right_context_ms=320)
-    config["adapter"].update(input=128, hidden=32, output=64)
-    config["decoder"].update(hidden_size=64, layers=2, heads=4, kv_heads=2, head_dim=16, intermediate_size=128)
+    config = small_config()
     checkpoint.export(model, config, tmp_path)
-    copy_beside(SEED_MODEL, tmp_path)
+    copy_beside(EMBEDDED_MODEL, tmp_path)
+    assert not (tmp_path / "transcriber_tokenizer.json").exists()
     found = compare(model, form, tmp_path)
     assert found.exact == 1.0
     assert found.embeddings < 0.01
@@ -113,21 +111,19 @@ def test_what_training_holds_is_what_is_served(tmp_path: Path) -> None:
 
 
 def test_a_transcriber_is_carried_over_and_stands_in_the_card(tmp_path: Path) -> None:
-    config = checkpoint.read_config(SEED_MODEL)
-    assert transcriber_tensors(SEED_MODEL, config) == {}
+    config = small_config()
+    assert transcriber_tensors(EMBEDDED_MODEL, config) == {}
     config["transcriber"] = tiny_section(64)
-    config["encoder"].update(d_model=64, layers=1, heads=1, ffn=64, right_context_ms=320)
-    config["adapter"].update(input=128, hidden=32, output=64)
-    config["decoder"].update(hidden_size=64, layers=2, heads=4, kv_heads=2, head_dim=16, intermediate_size=128)
     base, out = tmp_path / "base", tmp_path / "out"
     tensors = {name: tensor.half() for name, tensor in tiny_tensors(tiny_shape(64)).items()}
     checkpoint.export(small_model(), config, base, tensors)
     checkpoint.export(small_model(), config, out, transcriber_tensors(base, config))
-    copy_beside(SEED_MODEL, out)
+    copy_beside(EMBEDDED_MODEL, out)
     parts = TensorParts(out)
     assert all(torch.equal(parts.tensor(name), tensor) for name, tensor in tensors.items())
     text = card("Small", out, config, 1_000_000, None, "- nothing")
     assert "Beside them a transcriber of 0.1 M parameters" in text
+    assert (out / "transcriber_tokenizer.json").exists()
 
 
 def test_an_export_that_says_something_else_is_refused() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from realtime.decoder import Detokenizer
 from realtime.mind import Dialect, SpecialTokens
-from tests.decoder_tiny import SEED_MODEL, seed_tokenizer
+from tests.decoder_tiny import EMBEDDED_MODEL, embedded_tokenizer
 from training.checkpoint import load_format, read_config
 from training.format import AUDIO, Format, Sequence
 from training.items import Item
@@ -20,20 +20,20 @@ LINES = st.text(st.characters(codec="ascii", exclude_characters="\r\n", exclude_
 
 @functools.cache
 def both() -> tuple[Format, Dialect]:
-    tokenizer = seed_tokenizer()
+    tokenizer = embedded_tokenizer()
     special = tokenizer.special
     names = ("im_start", "im_end", "audio_start", "audio_end", "listen", "wait", "think", "think_end")
     dialect = Dialect(
         tokenizer.encode,
         lambda: Detokenizer(tokenizer),
         SpecialTokens(**{name: getattr(special, name) for name in names}),
-        read_config(SEED_MODEL)["system_prompt"],
+        read_config(EMBEDDED_MODEL)["system_prompt"],
     )
-    return load_format(SEED_MODEL), dialect
+    return load_format(EMBEDDED_MODEL), dialect
 
 
 def encoded(words: list[str]) -> list[int]:
-    return [token for word in words for token in seed_tokenizer().encode(" " + word)]
+    return [token for word in words for token in embedded_tokenizer().encode(" " + word)]
 
 
 def test_a_conversation_begins_with_the_system_prompt() -> None:
@@ -64,7 +64,7 @@ def test_an_answered_turn_is_the_minds(
     form.open_answer(sequence, noted)
     form.hear_out(sequence, rest)
     form.think_and_answer(sequence, Item("talk/x", "", "", thought, answer))
-    encode = seed_tokenizer().encode
+    encode = embedded_tokenizer().encode
     prompt = [*dialect.audio_open(), *[AUDIO] * embeddings, *dialect.audio_close()]
     line = [*encode("\n")] if not thought else [*encode("\n"), *encode(thought), *encode("\n")]
     written = [*line, *dialect.close_thought(at_line_start=True), *encode(answer), dialect.special.im_end]
@@ -88,7 +88,7 @@ def test_a_typed_turn_and_an_earlier_answer_are_items_of_the_history(text: str, 
     sequence = Sequence()
     form.typed(sequence, text)
     form.answered(sequence, answer)
-    encode = seed_tokenizer().encode
+    encode = embedded_tokenizer().encode
     special = dialect.special
     end = [special.im_end, *encode("\n")]
     user = [special.im_start, *encode("user\n"), *encode(text), *end]
@@ -107,7 +107,7 @@ def test_of_an_answer_half_said_only_the_rest_is_taught(answer: str, cut: int) -
     sequence = Sequence()
     form.think_and_answer(sequence, Item("talk/x", "", "", "why", answer), said=said)
     taught = [t for t, is_taught in zip(sequence.tokens, sequence.is_taught, strict=True) if is_taught]
-    rest = [*seed_tokenizer().encode(answer[len(said) :]), dialect.special.im_end]
+    rest = [*embedded_tokenizer().encode(answer[len(said) :]), dialect.special.im_end]
     assert taught[-len(rest) :] == rest
     assert len(taught) == len(rest) if said else len(taught) > len(rest)
 

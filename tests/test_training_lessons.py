@@ -6,13 +6,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.decoder_tiny import SEED_MODEL, seed_tokenizer
+from tests.decoder_tiny import EMBEDDED_MODEL, embedded_tokenizer
 from training.checkpoint import load_format
 from training.format import AUDIO
 from training.items import Clip, Example, Item
 from training.lessons import ASKS_BACK, EMBEDDING_SAMPLES, NOTE_LAG_MS, Lesson, Mix, Teacher
 
-FORM = load_format(SEED_MODEL)
+FORM = load_format(EMBEDDED_MODEL)
 SPECIAL = FORM.special
 CHUNK_MS = 640
 WORD = st.text("abcdefgh", min_size=1, max_size=6)
@@ -36,7 +36,7 @@ def taught(lesson: Lesson) -> list[int]:
 
 
 def text(tokens: list[int]) -> str:
-    return seed_tokenizer().decode([token for token in tokens if token != AUDIO])
+    return embedded_tokenizer().decode([token for token in tokens if token != AUDIO])
 
 
 ALWAYS_LISTENING = Mix(listening=1.0, partly_noted=0.0, wholly_noted=0.0, misheard=0.0, second_turn=0.0)

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training_small_talker import SEED_MODEL, decode, pitch_example, small_format, small_model, sum_example
+from realtime.decoder import Decoder
+from streaming_encoder import load_audio_model
+from tests import test_decoder_samples as product
+from tests.decoder_tiny import EMBEDDED_MODEL
+from tests.training_small_talker import decode, pitch_example, small_format, small_model, sum_example
 from training import checkpoint
 from training.items import Clip, Example, Item
 from training.network import Cache
@@ -148,19 +152,27 @@ def test_groups_hold_all_of_them_within_the_step() -> None:
     assert all(len(group) * max(len(sequences[i]) for i in group) <= 150 or len(group) == 1 for group in found)
 
 
-def test_the_seed_answers_its_own_samples_as_published() -> None:
-    """The whole way, on real weights: hearing, reading, writing, reading what was written."""
-    form, model = small_format(), checkpoint.load_model(SEED_MODEL)
-    samples = json.loads((SEED_MODEL / "samples" / "expected.json").read_text())[2:4]
+def test_it_writes_what_the_product_writes_and_knows_that_it_is_right() -> None:
+    """The whole way, on real weights: hearing, reading, writing, reading what was written.
+
+    Truth is the decoder that serves, in float32, behind a stream of the encoder.
+    """
+    form, model = small_format(), checkpoint.load_model(EMBEDDED_MODEL)
+    samples = json.loads((EMBEDDED_MODEL / "samples" / "expected.json").read_text())[2:4]
     prompts = []
     for sample in samples:
-        with wave.open(str(SEED_MODEL / "samples" / sample["file"])) as file:
+        with wave.open(str(EMBEDDED_MODEL / "samples" / sample["file"])) as file:
             pcm = np.frombuffer(bytearray(file.readframes(file.getnframes())), np.int16)
-        heard, key = sample["transcript"], sample["key"]
-        item = Item(f"skill/{sample['skill']}", heard, heard, "", sample["expected_answer"], key)
+        said, key = sample["transcript"], sample["key"]
+        item = Item(f"skill/{sample['skill']}", said, said, "", sample["expected_answer"], key)
         prompts.append(prompt_of(form, Example(item, Clip(pcm, (), "sample", "seed"))))
     judge = Judge(decode)
-    written = Sampler(model, END, temperature=0.0, most_tokens=64).sample(prompts, 1)
-    for sample, prompt, (rollout,) in zip(samples, prompts, written, strict=True):
-        assert decode(rollout.tokens) == sample["measured_output_chunk32"]
-        assert judge.reward(prompt, judge.mark(prompt, rollout)) == 1.0
+    rollouts = Sampler(model, END, temperature=0.0, most_tokens=64).sample(prompts, 1)
+    hearing = load_audio_model(EMBEDDED_MODEL)
+    decoder = Decoder.load(EMBEDDED_MODEL, kv_tokens=1024, threads=1, exact=True)
+    served = [decoder.frames.put(product.heard(hearing, sample["file"])) for sample in samples]
+    asked = [product.prompt(decoder, frames) for frames in served]
+    truth = product.written(decoder, asked)
+    for tokens, said, (rollout,) in zip(truth, prompts, rollouts, strict=True):
+        assert list(rollout.tokens) == tokens
+        assert judge.reward(said, judge.mark(said, rollout)) == 1.0

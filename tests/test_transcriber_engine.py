@@ -14,7 +14,7 @@ from realtime.engine import messages as m
 from realtime.engine.core import EngineCore, seed_dialect
 from realtime.transcriber import TranscriberStream
 from streaming_encoder import AudioModel, EncoderStream, load_audio_model
-from tests.decoder_tiny import SEED_MODEL
+from tests.decoder_tiny import EMBEDDED_MODEL
 from tests.encoder_reference import sample
 from tests.transcriber_tiny import tiny_transcriber
 
@@ -24,13 +24,13 @@ WIDTH = 384
 
 @pytest.fixture(scope="module")
 def parts() -> tuple[AudioModel, Decoder]:
-    return load_audio_model(SEED_MODEL), Decoder.load(SEED_MODEL, kv_tokens=2048, threads=1)
+    return load_audio_model(EMBEDDED_MODEL), Decoder.load(EMBEDDED_MODEL, kv_tokens=2048, threads=1)
 
 
 @pytest.fixture
 def engine(parts: tuple[AudioModel, Decoder]) -> Iterator[EngineCore]:
     audio_model, decoder = parts
-    settings = json.loads((SEED_MODEL / "config.json").read_text())
+    settings = json.loads((EMBEDDED_MODEL / "config.json").read_text())
     dialect = seed_dialect(decoder, settings["system_prompt"])
     transcriber = tiny_transcriber(TRANSCRIBER_SEED, WIDTH)
     core = EngineCore(audio_model, decoder, dialect, FakeClock(), transcriber=transcriber)

@@ -52,7 +52,7 @@ def test_each_seed_sample_is_one_turn(path: Path, voice: VoiceDetector, endpoint
 
 @pytest.mark.parametrize("name", ["14_beeps_piper.wav", "15_sweep_piper.wav"])
 def test_the_sound_that_is_asked_about_belongs_to_the_turn(name: str, voice: VoiceDetector) -> None:
-    pcm = load(MODELS / "seed" / "samples" / name)
+    pcm = load(MODELS / "embedded" / "samples" / name)
     before = 3 * SECOND
     lead = np.zeros(before, np.int16)
     decisions = decisions_of(np.concatenate([lead, followed_by_quiet(pcm)]), TurnPolicy.semantic_vad(), voice)

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from realtime.decoder.tokenizer import Tokenizer
+from tests.decoder_tiny import EMBEDDED_MODEL
 from training import checkpoint
 from training.format import Format
 from training.items import Clip, Example, Item
 from training.speech_model import SpeechModel
 
-SEED_MODEL = Path(__file__).parents[1] / "models" / "seed"
 
-
-def small_model(*, layers: int = 2, width: int = 64) -> SpeechModel:
-    """The seed's format and tokenizer behind a network that fits a test. Always the same weights."""
-    config = copy.deepcopy(checkpoint.read_config(SEED_MODEL))
-    config["encoder"].update(d_model=64, layers=1, heads=1, ffn=64, right_context_ms=320)
-    config["adapter"].update(input=128, hidden=32, output=width)
+def small_config(*, layers: int = 2, width: int = 64) -> dict[str, Any]:
+    """The embedded model's config.json for a network that fits a test, without a transcriber."""
+    config = checkpoint.read_config(EMBEDDED_MODEL)
+    config["encoder"].update(d_model=64, layers=1, heads=1, ffn=64)
+    config["adapter"].update(input=128 + config["adapter"]["prosody"], hidden=32, output=width)
     config["decoder"].update(
         hidden_size=width, layers=layers, heads=4, kv_heads=2, head_dim=width // 4, intermediate_size=2 * width
     )
+    del config["transcriber"]
+    return config
+
+
+def small_model(*, layers: int = 2, width: int = 64) -> SpeechModel:
+    """A network of `small_config`. Always the same weights."""
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        model = checkpoint.build(config)
+        model = checkpoint.build(small_config(layers=layers, width=width))
         for name, parameter in model.named_parameters():
             centre = 1.0 if parameter.dim() == 1 and "norm" in name else 0.0
             parameter.data = centre + torch.randn(parameter.shape) * (0.2 if parameter.dim() > 1 else 0.1)
@@ -38,12 +42,12 @@ def small_model(*, layers: int = 2, width: int = 64) -> SpeechModel:
 
 @cache
 def small_format() -> Format:
-    return checkpoint.load_format(SEED_MODEL)
+    return checkpoint.load_format(EMBEDDED_MODEL)
 
 
 @cache
 def _tokenizer() -> Tokenizer:
-    return Tokenizer(SEED_MODEL / "tokenizer.json", small_format().special)
+    return Tokenizer(EMBEDDED_MODEL / "tokenizer.json", small_format().special)
 
 
 def decode(tokens: Sequence[int]) -> str:

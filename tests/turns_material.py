@@ -18,7 +18,7 @@ from realtime.turns.listener import as_float32
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "models"
-SAMPLES = MODELS / "seed" / "samples"
+SAMPLES = MODELS / "embedded" / "samples"
 POCKETSPHINX = Path("/usr/share/pocketsphinx/test/data")
 MISSING = "Debian's pocketsphinx-testdata is not installed (apt-get install pocketsphinx-testdata)"
 

@@ -25,7 +25,8 @@ from training.recipe import Recipe, RecipeError
 from training.run_folder import RunFolder
 from training.session import TRAINED, base_directory, open_session
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "transcriber_tokenizer.json")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+TRANSCRIBER_TOKENIZER = "transcriber_tokenizer.json"
 MODEL = "model"
 MADE_OF = "made_of.json"
 # Rounding to int8 moves logits a little, so that of two nearly equal tokens the other may win: often where a model
@@ -43,7 +44,7 @@ class ExportDamaged(RecipeError):
 class Export:
     """Settings of the stage. name: of the model in its card. checks: whether the written directory is tried out."""
 
-    name: str = "Seed model 2"
+    name: str = "Embedded model"
     checks: bool = True
 
 
@@ -95,8 +96,12 @@ def transcriber_tensors(base: Path, config: dict[str, Any]) -> dict[str, torch.T
 
 
 def copy_beside(base: Path, out: Path) -> None:
-    """Tokenizers, licences and sample recordings of `base`, which training does not change."""
-    for name in TOKENIZER_FILES:
+    """Tokenizers, licences and sample recordings of `base`, which training does not change.
+
+    out: has its config.json already; a transcriber's tokenizer goes where that names a transcriber.
+    """
+    heard_by = [TRANSCRIBER_TOKENIZER] if "transcriber" in checkpoint.read_config(out) else []
+    for name in (*TOKENIZER_FILES, *heard_by):
         if (base / name).is_file():
             shutil.copy(base / name, out / name)
     for name in ("LICENSES", "samples"):

@@ -1,7 +1,8 @@
 """What training starts from: a served checkpoint's decoder behind the untouched encoder of Whisper.
 
-It makes the new config.json, with a right context, and the first weights: the decoder's as they are, the adapter's
-fresh, since another encoder's frames are another language to it.
+It makes the new config.json, with a right context, and the first weights. The decoder's are as they are. Where the
+base hears with this very encoder, its adapter goes on from what it knows, and a transcriber stays. Another encoder's
+frames are another language: the adapter begins fresh, and a transcriber, which was pretrained with its own, is left out.
 """
 
 from __future__ import annotations
@@ -52,9 +53,23 @@ def lay(
     model.decoder.load_state_dict(old.decoder.state_dict(), assign=True)
     encoder = {name.removeprefix("encoder."): tensor for name, tensor in tensors.items()}
     model.audio.encoder.load_state_dict(encoder, assign=True)
-    model.audio.adapter.to_empty(device="cpu")
-    _begin(model.audio.adapter, scale=float(old.audio.adapter.fc2.weight.detach().std()))
+    hears_alike = _same(old.audio.encoder, encoder)
+    if not hears_alike:
+        config.pop("transcriber", None)
+    if hears_alike and old.audio.config.adapter == model.audio.config.adapter:
+        model.audio.adapter.load_state_dict(old.audio.adapter.state_dict(), assign=True)
+    else:
+        model.audio.adapter.to_empty(device="cpu")
+        _begin(model.audio.adapter, scale=float(old.audio.adapter.fc2.weight.detach().std()))
     return model, config
+
+
+def _same(encoder: nn.Module, tensors: dict[str, torch.Tensor]) -> bool:
+    """Whether these are the encoder's weights, as precisely as a checkpoint stores them."""
+    stored = encoder.state_dict()
+    return stored.keys() == tensors.keys() and all(
+        torch.equal(stored[name].half(), tensor.half()) for name, tensor in tensors.items()
+    )
 
 
 def _begin(adapter: nn.Module, scale: float) -> None:

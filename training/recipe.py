@@ -35,7 +35,7 @@ class Run:
 class Foundation:
     """base: a checkpoint directory whose decoder is trained on. whisper: the CTranslate2 file whose encoder hears."""
 
-    base: str = "models/seed"
+    base: str = "models/embedded"
     whisper: str = ""
     right_context_ms: int = 320
     chunk_frames: int = 32
