@@ -45,7 +45,7 @@ WITHOUT_NOTES = {
     "FORETHOUGHT_ENGINE__NOTE_INTERVAL_MS": "3600000",
     "FORETHOUGHT_ENGINE__REHEARSAL_INTERVAL_MS": "0",
 }
-# What the seed model answers to a minute of talk may have no end; its beginning is what is timed.
+# What the model answers to a minute of talk may have no end; its beginning is what is timed.
 SHORT_ANSWER = {"max_output_tokens": 150}
 # A client that sends so late was not running, and neither was the server: such a step is asked once more.
 DISTURBED_MS = 500

@@ -48,7 +48,7 @@ LEAST_TONE_DBFS = -66.0
 
 LONG_QUESTION = "So tell me, how much is seventy three minus three?"
 LONG_ANSWER = "Seventy three minus three is seventy."
-# Talk without a question in it, in sentences such as the seed model knows: what is tried is the length, not the words.
+# Talk without a question in it, in sentences such as seed model 1 knew: what is tried is the length, not the words.
 LONG_TALK = (
     "Listen, I have six apples and get eight more.",
     "Here is a list: duck and cow and horse.",
@@ -79,7 +79,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One recording of the manifest: `file` below OUT, what is said in it, and what the seed model should answer
+    """One recording of the manifest: `file` below OUT, what is said in it, and what a model should answer
     (None where there is no one answer). `group` is seed, cards, librivox or commands; `name` is that of the source."""
 
     file: str

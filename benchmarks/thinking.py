@@ -108,7 +108,7 @@ def number(value: int) -> str:
 
 
 def questions(seed: int) -> Iterator[tuple[str, str]]:
-    """(question, key) of the seed model's skills, without end."""
+    """(question, key) of the skills that the embedded model was taught, without end."""
     dice = random.Random(seed)
     while True:
         a, b = sorted((dice.randint(2, 40), dice.randint(2, 40)))

@@ -61,7 +61,7 @@ class EngineSettings(_Section):
     """None is all cores but one: the 20 ms beat, the voices and the detectors need that one, and two threads that
     wait for each other on a busy core are slower than one (docs/decoder.md)."""
     kv_tokens: int = Field(default=5120, ge=512)
-    """KV cache shared by all sessions; 45 KiB a token for the seed model, touched only as used."""
+    """KV cache shared by all sessions; 45 KiB a token for the embedded model, touched only as used."""
     exact: bool = False
     """Dequantised fp32 weights: for comparison, not for use."""
     chunk_frames: int = Field(default=32, ge=4)

@@ -96,7 +96,7 @@ class AudioConfig:
 
     @property
     def embedding_samples(self) -> int:
-        """Samples per embedding: 1280 (80 ms) for the seed model."""
+        """Samples per embedding: 1280 (80 ms) for the embedded model."""
         return self.frame_samples * self.frames_per_embedding
 
     @classmethod

@@ -25,7 +25,7 @@ class EncoderStream:
     chunk_frames: 50 Hz frames per step, one of the checkpoint's sizes; right_context_ms: a multiple of 20 ms.
     None takes the checkpoint's own value. Raises EncoderSettingError.
 
-    A turn longer than a segment (29.44 s with the seed model) goes on as if a new turn began at the boundary.
+    A turn longer than a segment (29.44 s with the embedded model) goes on as if a new turn began at the boundary.
     """
 
     def __init__(self, model: AudioModel, chunk_frames: int | None = None, right_context_ms: int | None = None) -> None:

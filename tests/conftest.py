@@ -11,7 +11,7 @@ from tests.live_server import LiveServer, live_server
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """The default settings and the seed model. Tests that break a server start their own."""
+    """The default settings and the embedded model. Tests that break a server start their own."""
     with live_server(tmp_path_factory.mktemp("server") / "server.log") as running:
         yield running
 

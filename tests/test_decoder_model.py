@@ -14,7 +14,7 @@ from realtime.decoder.decoder import Decoder
 from realtime.decoder.sequence import Row
 from tests.decoder_tiny import EMBEDDED_MODEL, VOCAB, reference, run_alone, tiny_decoder
 
-# Largest absolute difference of logits to transformers, float32 on both sides (logits of the seed model reach ±40).
+# Largest absolute difference of logits to transformers, float32 on both sides (logits of the embedded model reach some tens).
 TOLERANCE = 1e-3
 
 
@@ -53,7 +53,7 @@ def embedded_exact() -> Decoder:
 
 
 def embedded_reference(decoder: Decoder) -> Any:
-    """The seed checkpoint, dequantised, in transformers' own Llama, by the naming table of its README."""
+    """The embedded checkpoint, dequantised, in transformers' own Llama, by the naming table of its README."""
     from safetensors import safe_open  # noqa: PLC0415
 
     shape = decoder.shape

@@ -196,7 +196,7 @@ def test_whatever_the_model_writes_the_lane_ends_or_goes_on_in_format(tokens: li
 
 
 def test_the_prompt_is_the_one_of_the_model_card() -> None:
-    """models/seed/README.md, "Prompt, token by token", with the real tokenizer."""
+    """models/embedded/README.md, "Prompt, token by token", with the real tokenizer."""
     tokenizer = embedded_tokenizer()
 
     class Loaded:

@@ -2,7 +2,7 @@
 
 It makes the new config.json, with a right context, and the first weights. The decoder's are as they are. Where the
 base hears with this very encoder, its adapter goes on from what it knows, and a transcriber stays. Another encoder's
-frames are another language: the adapter begins fresh, and a transcriber, which was pretrained with its own, is left out.
+frames are another language: the adapter begins fresh, and a transcriber, pretrained with its own, is left out.
 """
 
 from __future__ import annotations

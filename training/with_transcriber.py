@@ -2,10 +2,10 @@
 
     python -m training.with_transcriber MODEL WHISPER OUT [--keep-hearing]
 
-MODEL is a checkpoint directory (models/seed). WHISPER is a directory with a CTranslate2 Whisper: model.bin, config.json
-and tokenizer.json. OUT gets the new checkpoint: MODEL's decoder and adapter, Whisper's encoder, and Whisper's decoder
-as the transcriber (`realtime.transcriber`), matrices in int8 with a scale per output row. With --keep-hearing MODEL's
-encoder is Whisper's already and stays.
+MODEL is a checkpoint directory, such as models/embedded or what `python -m training export` wrote. WHISPER is a
+directory with a CTranslate2 Whisper: model.bin, config.json and tokenizer.json. OUT gets the new checkpoint: MODEL's
+decoder and adapter, Whisper's encoder, and Whisper's decoder as the transcriber (`realtime.transcriber`), matrices in
+int8 with a scale per output row. With --keep-hearing MODEL's encoder is Whisper's already and stays.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def assemble(model: Path, whisper: Path, out: Path, *, keep_hearing: bool) -> No
     out.mkdir(parents=True, exist_ok=True)
     theirs = read_ctranslate2(whisper / "model.bin")
     parts = TensorParts(model)
-    tensors = {name: parts.tensor(name) for name in parts.names() if keep_hearing or not name.startswith("encoder.")}
+    replaced = ("transcriber.",) if keep_hearing else ("encoder.", "transcriber.")
+    tensors = {name: parts.tensor(name) for name in parts.names() if not name.startswith(replaced)}
     if not keep_hearing:
         tensors |= {name: tensor.half() for name, tensor in encoder_tensors(theirs).items()}
     tensors |= transcriber_tensors(theirs)

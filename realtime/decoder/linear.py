@@ -4,7 +4,7 @@ int8 (`Int8Linear`): weights as stored, one scale per output row; activations ar
 Each row is divided by its own largest magnitude first, so one constant activation scale serves every row. The inner
 product is an exact integer sum. Therefore a row's result does not depend, to the bit, on which rows share its batch.
 
-Measured on two cores with AVX512-VNNI, all matrices of the seed model's 30 layers: 7.6 ms for 1 row, 17 ms for 32,
+Measured on two cores with AVX512-VNNI, all matrices of the embedded model's 30 layers: 7.6 ms for 1 row, 17 ms for 32,
 53 ms for 128. Weight-only int8 (`_weight_int8pack_mm`): 9.1, 65, 206 ms; dense float32: 42, 81, 203 ms.
 """
 

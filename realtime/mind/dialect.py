@@ -1,6 +1,6 @@
 """The words a checkpoint was trained on: how turns, notes, thoughts and answers look as token ids.
 
-It knows token ids only. One `Dialect` per checkpoint family; this is the seed model's (models/seed/README.md,
+It knows token ids only. One `Dialect` per checkpoint family; this is the embedded model's (models/embedded/README.md,
 "Prompt, token by token"). Pieces are tokenised on their own and joined, as in training.
 """
 
@@ -46,7 +46,7 @@ class Dialect:
         special: SpecialTokens,
         default_instructions: str,
     ) -> None:
-        # The seed model was trained on one line of reasoning, never on none: with an empty block it reasons aloud.
+        # Trained on one line of reasoning wherever there is one to write: with an empty block it may reason aloud.
         self.least_thought_lines = 1
         self._encode = encode
         self.detokenizer = detokenizer
