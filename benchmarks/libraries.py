@@ -1,6 +1,6 @@
 """The products of one decoding step by the libraries one might use instead: `python -m benchmarks.libraries`.
 
-The same shapes and int8 weights (embedded model: the four matrices of 30 layers, one after the other, and the head), one
+The same shapes and int8 weights (embedded model: the four matrices of 30 layers, one after another, and the head), one
 thread, rows of float32 in and out. No norm, no attention: what is compared is reading and multiplying the weights.
   native       the compiled step's products (realtime/decoder/native)
   torch        int8 through fbgemm, as the decoder uses it where it cannot compile (realtime/decoder/linear.py)

@@ -14,7 +14,7 @@ from realtime.decoder.decoder import Decoder
 from realtime.decoder.sequence import Row
 from tests.decoder_tiny import EMBEDDED_MODEL, VOCAB, reference, run_alone, tiny_decoder
 
-# Largest absolute difference of logits to transformers, float32 on both sides (logits of the embedded model reach some tens).
+# Largest absolute difference of logits to transformers, float32 on both sides (logits reach some tens).
 TOLERANCE = 1e-3
 
 
