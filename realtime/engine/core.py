@@ -78,6 +78,7 @@ class EngineCore:
         self._memory = DecoderMemory(decoder)
         self._sessions: dict[str, Session] = {}
         self._opened = 0
+        self.folds = True  # False for who compares (`benchmarks.long_turns`)
 
     @property
     def session_count(self) -> int:
@@ -329,7 +330,18 @@ class EngineCore:
         behind = [session for session in self._sessions.values() if session.is_behind]
         if not behind or any(entry.service < Service.NOTE for _, entry in self._all_work()):
             return None
-        return self._listen(behind[0])
+        said = self._listen(behind[0])
+        self._fold(behind[0])
+        return said
+
+    def _fold(self, session: Session) -> None:
+        """What the transcriber will not change any more may stand as words."""
+        turn, transcribing = session.mind.turn, session.transcribing
+        if transcribing is None or turn is None or turn.closed or not self.folds:
+            return
+        settled = transcribing.settled(len(turn.folded.words))
+        if settled is not None:
+            session.mind.fold(settled)
 
     def _urgent_work(self) -> list[tuple[Session, Work]]:
         """Everything that can run now. Rehearsals only where nobody waits for anything else."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from statistics import fmean
 
+from realtime.mind.folding import SettledWords
 from realtime.mind.lanes import HeardLine
 from realtime.mind.readiness import doubt_of
 from realtime.transcriber import Transcriber, TranscriberStream
@@ -17,6 +18,9 @@ from streaming_encoder import EncoderStream, Heard
 # Mean log-probability of a line's tokens under which it is more often wrong than what the decoder hears by itself:
 # robots, noise, words that nobody said. People are heard as before; docs/transcriber.md has the figures.
 LEAST_SURE_LINE = -0.7
+# The last 8 s are always heard, in 50 Hz frames; the decoder reads four of them as one.
+LATEST_FOLDED_FRAMES = 400
+FRAMES_PER_SYMBOL = 4
 
 
 class Transcribing:
@@ -45,6 +49,25 @@ class Transcribing:
         """One pass: the words that are new and sure, and the audio position they were heard by."""
         step, heard_ms = self._waiting.popleft()
         return self._stream.hear(step), heard_ms
+
+    def settled(self, folded_words: int) -> SettledWords | None:
+        """What may be folded behind the first `folded_words` words of the turn: all that is settled and old enough.
+
+        None where that is nothing, or where the transcriber is not sure of it: what is not folded can still be heard.
+        """
+        words: list[str] = []
+        logprobs: list[float] = []
+        until = 0
+        for run in self._stream.settled:
+            if run.until > self._stream.frames - LATEST_FOLDED_FRAMES:
+                break
+            if len(words) >= folded_words:
+                logprobs += run.logprobs
+            words += run.words
+            until = run.until
+        if len(words) <= folded_words or not logprobs or fmean(logprobs) < LEAST_SURE_LINE:
+            return None
+        return SettledWords(tuple(words), until // FRAMES_PER_SYMBOL)
 
     def tail(self) -> tuple[list[Heard], HeardLine | None]:
         """If the turn ended here: the encoder's tail, and the whole line. Nothing may be waiting.

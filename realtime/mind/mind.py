@@ -21,6 +21,7 @@ from realtime.mind import reports
 from realtime.mind.cues import Voice
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
+from realtime.mind.folding import Folding, SettledWords, open_symbols
 from realtime.mind.lanes import AnswerLane, HeardLine, NoteLane, Phase
 from realtime.mind.memory import KvSequence, Memory, Symbol
 from realtime.mind.notes import NoteTaking
@@ -75,6 +76,7 @@ class Mind:
         self.trunk = Trunk(memory, self._system(instructions), max_history_symbols)
         self.turn: Turn | None = None
         self._notes = NoteTaking(session, dialect, memory, self.trunk, note_interval_frames)
+        self._folding = Folding(dialect, memory, self.trunk)
         self._answer_lane: AnswerLane | None = None
         self._rehearsal: Rehearsal | None = None
         self._speaking: SpeakingPhase | None = None  # as long as there is an answer lane
@@ -117,11 +119,16 @@ class Mind:
         turn.frames.extend(frames)
         turn.heard_ms = heard_ms
         self.trunk.append(frames)
+        self._folding.hear(frames)
         self._notes.begin(self.turn)
 
     def note(self, words: Sequence[str], heard_ms: int) -> list[FromEngine]:
         """Words that a transcriber has heard by `heard_ms`."""
         return self._notes.write(self._open_turn(), words, heard_ms) if words else []
+
+    def fold(self, settled: SettledWords) -> None:
+        """Words of the open turn that will not change: where it is long, they take the place of their sound."""
+        self._folding.begin(self._open_turn(), settled)
 
     def end_turn(
         self,
@@ -141,16 +148,18 @@ class Mind:
         spoken: False for an answer to be read: nothing is bought by saying it, so its thought is not cut short.
         """
         turn = self._open_turn()
-        self._drop_listening_lanes()
+        self._drop_rehearsal()
+        self._notes.drop()
         turn.heard_ms = heard_ms
         turn.state, turn.attempt, turn.tail, turn.answer = TurnState.TENTATIVE, attempt, tail, ""
         turn.voice = voice
-        notes = turn.notes if line is None or not line.is_sure else self._dialect.line(line.words)
+        notes, laid = self._heard(turn, line)
         self._answer_lane = self._lane(
             attempt,
-            self._attempted(tail, notes),
+            self._attempted(tail, laid),
             heard=True,
             notes=notes,
+            folded=len(turn.folded.line),
             line=line,
             voice=voice,
             draft=turn.tried.draft(),
@@ -177,12 +186,13 @@ class Mind:
         turn = self._open_turn()
         self._drop_rehearsal()
         turn.heard_ms = heard_ms
-        notes = turn.notes if line is None or not line.is_sure else self._dialect.line(line.words)
+        notes, laid = self._heard(turn, line)
         lane = self._lane(
             0,
-            self._attempted(tail, notes),
+            self._attempted(tail, laid),
             heard=True,
             notes=notes,
+            folded=len(turn.folded.line),
             line=line,
             voice=voice,
             draft=turn.tried.draft(),
@@ -240,7 +250,8 @@ class Mind:
         last = self.trunk.last
         self.turn = Turn(number, last.id, is_audio=last.is_audio, state=TurnState.COMMITTED, attempt=attempt)
         self.turn.closed = True
-        prefix = self._dialect.answering_audio(last.notes) if last.is_audio else self._dialect.answering_text()
+        laid = last.notes[last.folded_notes :]
+        prefix = self._dialect.answering_audio(laid) if last.is_audio else self._dialect.answering_text()
         if instructions:
             prefix = [*self._dialect.text_item("system", instructions), *prefix]
         self._answer_lane = self._lane(
@@ -248,6 +259,7 @@ class Mind:
             prefix,
             heard=last.is_audio,
             notes=last.notes,
+            folded=last.folded_notes,
             voice=last.voice,
             draft=Draft(),
             respond=True,
@@ -304,11 +316,16 @@ class Mind:
         borrowed = any(lane is not None and lane.seq.computed < lane.base for lane in (note, answer, rehearsal))
         if trunk.seq.pending and not borrowed:
             yield Work(trunk.seq, Service.NOTE, None)
+        fold = self._folding.lane
+        is_listening = self.turn is not None and self.turn.state is TurnState.LISTENING
+        if fold is not None and fold.seq.pending and is_listening:
+            yield Work(fold.seq, Service.REHEARSAL, None)
 
     def ran(self, lane: Lane | None) -> None:
         """Some pending symbols of `lane` were computed: the trunk takes over what it was waiting for."""
         if lane is not None and self.holds(lane):
             self.trunk.adopt(lane.seq)
+        self._fold_if_whole()
 
     def accept(self, lane: Lane, token: int, logprob: float = 0.0) -> list[FromEngine]:
         """The token chosen at the tip of `lane` and its log-probability; a lane that is gone takes nothing."""
@@ -320,6 +337,7 @@ class Mind:
             self._rehearsal.lane.accept(token, logprob)
             if self._rehearsal.is_over:
                 self._drop_rehearsal()
+                self._fold_if_whole()
         if isinstance(lane, ThinkLane) and self._speaking is not None and lane is self._speaking.think:
             return self._accept_thought(self._speaking, token)
         return []
@@ -339,7 +357,7 @@ class Mind:
 
     def relieve(self) -> bool:
         """Give up what is only a convenience, when blocks are short; says whether there was anything."""
-        had_lane = self._notes.lane is not None or self._rehearsal is not None
+        had_lane = any(lane is not None for lane in (self._notes.lane, self._rehearsal, self._folding.lane))
         self._drop_listening_lanes()
         had_thought = self._speaking is not None and self._speaking.stop_thinking()
         return had_lane or had_thought
@@ -368,6 +386,15 @@ class Mind:
             return Service.TENTATIVE
         return Service.FIRST_CLAUSE if lane.answer_tokens < FIRST_CLAUSE_TOKENS else Service.LATER_CLAUSE
 
+    def _heard(self, turn: Turn, line: HeardLine | None) -> tuple[list[Symbol], list[Symbol]]:
+        """The line of what was heard, as far as it is known, and what of it must be laid: all that is not folded."""
+        folded = turn.folded
+        if line is None or not line.is_sure:
+            return turn.notes, turn.notes[len(folded.line) :]
+        rest = line.words[len(folded.words) :]
+        laid = self._dialect.line(rest)
+        return [*folded.line, *laid] if rest or not folded.words else folded.line, laid
+
     def _attempted(self, tail: list[Symbol], notes: list[Symbol]) -> list[Symbol]:
         """What stands between the trunk's tip and an answer if the open turn ends with `tail`."""
         return [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(notes)]
@@ -382,6 +409,7 @@ class Mind:
         draft: Draft,
         respond: bool,
         max_tokens: int,
+        folded: int = 0,
         spoken: bool = True,
         line: HeardLine | None = None,
         voice: Voice | None = None,
@@ -404,7 +432,7 @@ class Mind:
             draft=draft,
             respond=respond,
             max_tokens=max_tokens,
-            max_heard_tokens=HEARD_TOKENS_LEAST + frames,
+            max_heard_tokens=HEARD_TOKENS_LEAST + frames + folded,
             plan=self._plan if spoken else replace(self._plan, order=Order.THINK_BEFORE),
         )
 
@@ -437,9 +465,11 @@ class Mind:
         if turn.closed:
             return
         turn.closed = True
-        symbols = [*turn.opening, *turn.frames, *turn.tail, *self._dialect.audio_close()]
+        self._folding.drop()
+        symbols = [*open_symbols(turn, turn.folded), *turn.tail, *self._dialect.audio_close()]
         notes = self._answer_lane.heard_tokens if self._answer_lane is not None else turn.notes
-        self.trunk.close_turn(Item(turn.item, "user", symbols, is_audio=True, notes=list(notes), voice=turn.voice))
+        item = Item(turn.item, "user", symbols, True, list(notes), len(turn.folded.line), turn.voice)
+        self.trunk.close_turn(item)
         if self._answer_lane is not None:
             self.trunk.adopt(self._answer_lane.seq)
 
@@ -481,9 +511,15 @@ class Mind:
         self._memory.drop_frames(self._rehearsal.tail)
         self._rehearsal = None
 
+    def _fold_if_whole(self) -> None:
+        """A lane on the trunk may still ask for frames that the fold does without: it comes to its end first."""
+        if self.turn is not None and self._rehearsal is None and self._notes.lane is None:
+            self._folding.finish(self.turn)
+
     def _drop_listening_lanes(self) -> None:
         self._drop_rehearsal()
         self._notes.drop()
+        self._folding.drop()
 
     def _drop_lanes(self) -> None:
         self._drop_listening_lanes()

@@ -78,6 +78,7 @@ class NoteTaking:
     def write(self, turn: Turn, words: Sequence[str], at_ms: int) -> list[FromEngine]:
         """Words that a transcriber has heard."""
         tokens = self._dialect.line(words)
+        turn.noted.extend(words)
         turn.notes.extend(tokens)
         text = "".join(f" {word}" for word in words)
         return [Note(session=self._session, turn=turn.number, text=text, tokens=len(tokens), at_ms=at_ms)]

@@ -35,7 +35,7 @@ class Rehearsal:
         return (
             lane.phase is Phase.ENDED
             or lane.answer_tokens >= REHEARSED_ANSWER_TOKENS
-            or len(lane.draft.written) >= REHEARSED_TOKENS
+            or len(lane.draft.written) - lane.given_tokens >= REHEARSED_TOKENS
         )
 
 

@@ -24,6 +24,7 @@ class Item:
     symbols: list[Symbol]
     is_audio: bool = False
     notes: list[Symbol] = field(default_factory=list)
+    folded_notes: int = 0  # of `notes`, those whose words stand as text before the audio
     voice: Voice | None = None  # measured in its sound
 
     @property
@@ -106,6 +107,24 @@ class Trunk:
         """More of the open turn."""
         self._open.extend(symbols)
         self._memory.extend(self._seq, symbols)
+
+    def beside(self, symbols: list[Symbol]) -> KvSequence:
+        """A sequence of its own: the history, and `symbols` in place of the open turn. It shares what is the same."""
+        wanted = [*(symbol for item in self._items for symbol in item.symbols), *symbols]
+        shared = _common_prefix(wanted, self._seq.symbols)
+        seq = self._memory.fork(self._seq)
+        self._memory.truncate(seq, shared)
+        self._memory.extend(seq, wanted[shared:])
+        return seq
+
+    def fold(self, symbols: list[Symbol], lane: KvSequence) -> None:
+        """The open turn reads `symbols` from now on, which `lane` has computed; frames that are not in it are gone."""
+        kept = set(symbols)
+        forgotten = [symbol for symbol in self._open if symbol < 0 and symbol not in kept]
+        self._open = list(symbols)
+        self._relay()
+        self.adopt(lane)
+        self._memory.drop_frames(forgotten)
 
     def close_turn(self, item: Item | None) -> None:
         """The open turn becomes `item` of the history, or nothing at all (None)."""

@@ -47,19 +47,29 @@ class Transcriber:
         self._vocabulary = vocabulary
         self._sentence_ends = vocabulary.sentence_ends()
 
-    def write(self, agreed: Sequence[Token], earlier: Sequence[Sequence[int]], written: Memory, heard: Memory) -> Text:
+    def write(
+        self,
+        agreed: Sequence[Token],
+        earlier: Sequence[Sequence[int]],
+        written: Memory,
+        heard: Memory,
+        kept: int = 0,
+    ) -> Text:
         """The text of what was heard, greedily, behind the tokens that are `agreed`.
 
         `earlier`: what earlier passes wrote behind those, the newest first. Guesses from it are computed many at a time
-        and stand if they would have been chosen. `written` is overwritten.
+        and stand if they would have been chosen. `written` is overwritten, but for the first `kept` agreed tokens:
+        their keys and values are those of an earlier pass.
         """
         if not heard.count:
             return Text([])
         shape, network = self.network.shape, self.network
         text, draft = list(agreed), Draft(earlier)
         most = min(most_tokens(heard.count), shape.positions - len(shape.start) - GUESS_MOST - 1)
-        pending = [*shape.start, *(token.id for token in text)]
-        written.count, silent, finish = 0, 0.0, 0.0
+        prompt = [*shape.start, *(token.id for token in text)]
+        known = len(shape.start) + kept - 1 if kept else 0  # the last token is read again, to be told what follows it
+        pending = prompt[known:]
+        written.count, silent, finish = known, 0.0, 0.0
         while True:
             guess = draft.guess(GUESS_MOST)
             hidden, at = network.write([*pending, *guess], written, heard)
