@@ -2,9 +2,11 @@
 
 Every recording is heard with one or two pauses of 0.2 to 0.7 s between its words, by the real detectors, the real
 engine (in this process) and the turn machine, frame by frame; a vote comes as long after its question as `VOTE_MS`
-says. *Tuning*: questions in the embedded voice (tuning_words.json), on which the thresholds of
-`realtime.mind.readiness` and `realtime.turns.policy` were chosen. *Test*: the seed samples and pocketsphinx-testdata
-(`benchmarks.samples`). Printed: what the voters say at pauses and at ends, the waits, and how many turns were cut into.
+says. *Tuning*: questions in the embedded voice (tuning_words.json) and, with `--talkie FOLDER` (the data files of
+Beneath a Steel Sky or Flight of the Amazon Queen, Debian packages both), 110 lines of the game's actors, paused at two
+quiet places. On these the thresholds of `realtime.mind.readiness` and `realtime.turns.policy` were chosen. *Test*: the
+seed samples and pocketsphinx-testdata (`benchmarks.samples`). Printed: what the voters say at pauses and at ends, the
+waits, and how many turns were cut into.
 `--json` keeps every vote with the numbers it was made of.
 """
 
@@ -14,14 +16,15 @@ import argparse
 import asyncio
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.samples import Source, path_of, pause_plan, sources, with_natural_pauses
+from benchmarks.samples import RATE_HZ, Source, path_of, pause_plan, quietest_ms, sources, with_natural_pauses
 from client_demo.speech_gate import voiced_ends
 from realtime.clock import MonotonicClock
 from realtime.engine import messages as m
@@ -45,15 +48,21 @@ from realtime.turns import (
 )
 from realtime.turns.detectors import EndpointDetector, VoiceDetector
 from tests.turns_material import MODELS, Pcm16, load, quiet
+from training.data.talkies.utterance import open_talkie
 from tts_bridge import VoiceSettings, open_voice, resample
 
 TUNING_WORDS = Path(__file__).parent / "tuning_words.json"
 PER_MS = 16
 TAIL_MS = 1_600
 SESSION = "votes"
+# Lines of actors: how many, how long (s), how loud at least, and how far apart (ms) their pauses lie.
+ACTORS = 110
+ACTORS_S = (1.5, 8.0)
+LEAST_PEAK = 3_000
+LEAST_APART_MS = 400
 # Live: some 60 ms of work for each, and the way to the other process and back.
 VOTE_MS = {"mind": 96, "endpoint": 64}
-GROUPS = {"tuning": "embedded voice (tuning)", "seed": "seed samples", "people": "people"}
+GROUPS = {"tuning": "embedded voice (tuning)", "actors": "actors (tuning)", "seed": "seed samples", "people": "people"}
 
 
 @dataclass
@@ -167,7 +176,8 @@ class Ear:
         for heard in (each for each in said if isinstance(each, m.Transcript)):
             if (vote := self._votes.get((end.turn, end.attempt))) is not None:
                 vote.text = heard.text
-                vote.made_of = {"closing": heard.closing, "doubt": heard.doubt, "prior": heard.prior}
+                vote.made_of = {"closing": heard.closing, "doubt": heard.doubt, "prior": heard.prior,
+                                "unheard": heard.unheard, "finish": heard.finish}  # fmt: skip
             self._cast("mind", end.turn, end.attempt, heard.ready)
 
     def _cast(self, voter: str, turn: int, attempt: int, p: float) -> None:
@@ -191,8 +201,10 @@ class Ear:
         return said
 
 
-def recordings(variants: int) -> Iterator[tuple[str, str, Pcm16, list[tuple[int, int]]]]:
-    """(group, name, samples, pauses in samples) of every recording of both sets."""
+def recordings(variants: int, talkies: Sequence[Path]) -> Iterator[tuple[str, str, Pcm16, list[tuple[int, int]]]]:
+    """(group, name, samples, pauses in samples) of every recording of all sets."""
+    for folder in talkies:
+        yield from actors(folder)
     known = [("tuning", source, pcm) for source, pcm in tuning()]
     known += [("seed" if s.kind == "synthetic" else "people", s, load(path_of(s.name))) for s in sources()]
     for group, source, pcm in known:
@@ -206,6 +218,31 @@ def recordings(variants: int) -> Iterator[tuple[str, str, Pcm16, list[tuple[int,
                     paused,
                     [(p.at_ms * PER_MS, (p.at_ms + p.ms) * PER_MS) for p in pauses],
                 )
+
+
+def actors(folder: Path) -> Iterator[tuple[str, str, Pcm16, list[tuple[int, int]]]]:
+    """Lines of a game's actors, as `recordings` gives them; drawn by seed, as are their pauses."""
+    spoken = open_talkie(folder).speech()
+    found = 0
+    for at in np.random.default_rng(7).permutation(len(spoken)):
+        line = spoken[int(at)]
+        pcm = line.samples()
+        if not ACTORS_S[0] <= len(pcm) / RATE_HZ <= ACTORS_S[1] or np.abs(pcm).max() < LEAST_PEAK:
+            continue
+        random = np.random.default_rng([0, zlib.crc32(line.key.encode())])
+        places: list[int] = []
+        for wanted in sorted(random.uniform(0.2, 0.85, size=2) * len(pcm) / PER_MS):
+            place = quietest_ms(pcm, int(wanted) - 200, int(wanted) + 200)
+            if not places or place - places[-1] > LEAST_APART_MS:
+                places.append(place)
+        stretches = tuple(("", *ends) for ends in pairwise([0, *places, len(pcm) // PER_MS]))
+        source = Source(f"actors/{line.key}", line.script, stretches, None)
+        plan = [(gap, 10 * int(random.integers(20, 71))) for gap in range(len(places))]
+        paused, pauses = with_natural_pauses(pcm, source, plan, random)
+        yield "actors", line.key, paused, [(p.at_ms * PER_MS, (p.at_ms + p.ms) * PER_MS) for p in pauses]
+        found += 1
+        if found == ACTORS:
+            return
 
 
 def report(outcomes: list[Outcome], votes: list[Vote]) -> None:
@@ -249,6 +286,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variants", type=int, default=2)
     parser.add_argument("--only", choices=GROUPS)
+    parser.add_argument("--talkie", type=Path, action="append", default=[], help="a game's folder, for the actors")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     settings = EngineSettings()
@@ -268,7 +306,7 @@ def main() -> None:
     ear = Ear(core)
     outcomes: list[Outcome] = []
     votes: list[Vote] = []
-    for group, name, pcm, pauses in recordings(arguments.variants):
+    for group, name, pcm, pauses in recordings(arguments.variants, arguments.talkie):
         if arguments.only not in (None, group):
             continue
         whole = np.concatenate([pcm, quiet(pcm, TAIL_MS)])

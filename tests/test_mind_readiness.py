@@ -16,20 +16,25 @@ PRIOR = st.floats(0, 1)
 UNHEARD = st.integers(0, 12)
 
 
-@given(LOGPROB, LOGPROB, WORDS, st.none() | PRIOR, st.none() | UNHEARD)
+@given(LOGPROB, LOGPROB, WORDS, st.none() | PRIOR, st.none() | UNHEARD, st.none() | PRIOR)
 def test_a_vote_is_a_probability(
-    closing: float, doubt: float, words: int, prior: float | None, unheard: int | None
+    closing: float, doubt: float, words: int, prior: float | None, unheard: int | None, finish: float | None
 ) -> None:
-    assert 0 <= readiness(closing, doubt, words, prior, unheard) <= 1
+    assert 0 <= readiness(closing, doubt, words, prior, unheard, finish) <= 1
 
 
-SIGNS = st.tuples(LOGPROB, LOGPROB, PRIOR, UNHEARD.map(lambda words: -float(words)))
+SIGNS = st.tuples(LOGPROB, LOGPROB, PRIOR, UNHEARD.map(lambda words: -float(words)), PRIOR)
 
 
-@given(SIGNS, SIGNS, WORDS)
-def test_surer_signs_never_vote_less(one: tuple[float, ...], other: tuple[float, ...], words: int) -> None:
+@given(SIGNS, SIGNS, WORDS, st.booleans())
+def test_surer_signs_never_vote_less(
+    one: tuple[float, ...], other: tuple[float, ...], words: int, transcribed: bool
+) -> None:
     best = [max(pair) for pair in zip(one, other, strict=True)]
-    votes = [readiness(closing, doubt, words, prior, -int(heard)) for closing, doubt, prior, heard in (one, best)]
+    votes = [
+        readiness(closing, doubt, words, prior, -int(heard), finish if transcribed else None)
+        for closing, doubt, prior, heard, finish in (one, best)
+    ]
     assert votes[0] <= votes[1]
 
 
@@ -43,6 +48,16 @@ def test_votes_mean_to_the_turn_machine_what_they_say() -> None:
     assert readiness(-0.005, -0.01, 8) == NEUTRAL < MIND_LIKELY, "without the words alone it is never sure"
     assert readiness(-0.005, -3.0, 8, 0.999, 0) == PLAUSIBLE, "it did not understand the last words"
     assert readiness(-0.1, -3.0, 8, 0.999) == PLAUSIBLE, "a listener would have noted another word"
+
+
+def test_with_a_transcriber_both_the_words_and_its_full_stop_must_speak_for_an_end() -> None:
+    assert readiness(-0.005, -0.6, 12, 0.45, 0, 0.92) == SURE, "the ear sets a full stop behind plausible words"
+    assert MIND_LIKELY <= readiness(-0.005, -0.6, 7, 0.99, 0, 0.28) < MIND_SURE, "the ear would go on"
+    assert readiness(-0.005, -0.6, 9, 0.02, 0, 0.66) < MIND_LIKELY, "the words would go on"
+    assert readiness(-0.005, -0.6, 8, 0.001, 0, 0.1) == OBJECTS, "nothing speaks for an end"
+    assert readiness(-0.005, -0.6, 8, 0.999, 5, 0.9) == OBJECTS, "nobody said the last words"
+    assert readiness(-0.005, -0.6, 8, 0.999, None, 0.9) == PLAUSIBLE, "a listener would have noted another word"
+    assert readiness(-0.005, -0.01, 8, None, 0, 0.9) == NEUTRAL, "without the words alone it is never sure"
 
 
 def test_an_opener_alone_is_no_turn_that_is_surely_over() -> None:

@@ -34,7 +34,7 @@ QUIET_DBFS = -70.0
 POLICY = replace(
     TurnPolicy.semantic_vad(),
     tentative_silence_ms=64,
-    patience=Patience(sure_ms=200, likely_ms=704, ceiling_ms=768, objected_ms=900),
+    patience=Patience(sure_ms=200, likely_ms=704, plausible_ms=736, ceiling_ms=768, objected_ms=900),
 )
 
 
@@ -147,11 +147,12 @@ def test_the_question_covers_no_more_than_8_s() -> None:
         (0.96, 0.6, 224, "endpoint"),
         (0.96, 0.5, 704, "endpoint"),
         (0.98, 0.5, 224, "endpoint"),
-        (0.98, None, 704, "endpoint"),
+        (0.98, None, 736, "endpoint"),
         (0.1, 0.8, 704, "mind"),
         (0.9, 0.8, 704, "agreement"),
-        (0.7, 0.6, 768, "silence"),
-        (0.98, 0.3, 768, "silence"),
+        (0.7, 0.6, 736, "silence"),
+        (0.98, 0.3, 704, "endpoint"),
+        (0.9, 0.3, 768, "silence"),
         (0.98, 0.1, 928, "silence"),
         (None, None, 928, "silence"),
     ],

@@ -69,7 +69,7 @@ class Vote:
         if lane.has_given_line:  # a transcriber writes what was said, and completes no question by itself
             return [self._with(transcript, self._wording.prior(lane.heard_tokens), 0, finish)]
         listening = self._heard(lane, turn.tail)
-        self._decoder.extend(listening, self._dialect.listening(turn.notes))
+        self._decoder.extend(listening, self._dialect.listening(turn.notes[len(turn.folded.line) :]))
         prior, unheard = self._wording.ask(lane.heard_tokens, listening, lane.heard_tokens[len(turn.notes) :])
         self._decoder.drop(listening)
         return [self._with(transcript, prior, unheard, finish)]
@@ -92,7 +92,7 @@ class Vote:
     def _with(
         self, heard: m.Transcript, prior: float | None, unheard: int | None, finish: float | None = None
     ) -> m.Transcript:
-        ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior, unheard)
+        ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior, unheard, finish)
         return msgspec.structs.replace(heard, ready=ready, prior=prior, unheard=unheard, finish=finish)
 
     def void(self) -> None:

@@ -89,6 +89,7 @@ class Patience:
 
     sure_ms: int
     likely_ms: int
+    plausible_ms: int  # the mind sees no reason why it should go on
     ceiling_ms: int  # nobody says anything
     objected_ms: int  # the mind says that the question has no end yet, or has not said anything
 
@@ -99,9 +100,9 @@ class Patience:
 # low gives a slow speaker twice that; high is for commands and games.
 # (The protocol's own longest waits are 8, 4 and 2 s: a hosted model's safety net, and dead air to the one who waits.)
 EAGERNESS: Mapping[str, Patience] = {
-    "low": Patience(sure_ms=480, likely_ms=960, ceiling_ms=1_400, objected_ms=2_000),
-    "medium": Patience(sure_ms=160, likely_ms=560, ceiling_ms=768, objected_ms=900),
-    "high": Patience(sure_ms=128, likely_ms=400, ceiling_ms=500, objected_ms=640),
+    "low": Patience(sure_ms=480, likely_ms=960, plausible_ms=1_200, ceiling_ms=1_400, objected_ms=2_000),
+    "medium": Patience(sure_ms=160, likely_ms=480, plausible_ms=704, ceiling_ms=768, objected_ms=900),
+    "high": Patience(sure_ms=128, likely_ms=368, plausible_ms=448, ceiling_ms=500, objected_ms=640),
 }
 EAGERNESS_AUTO = "medium"
 
@@ -137,7 +138,7 @@ class TurnPolicy:
         _check("silence_duration_ms", silence_duration_ms, 0, MAX_SILENCE_DURATION_MS)
         return cls(
             mode=TurnMode.SERVER_VAD,
-            patience=Patience(silence_duration_ms, silence_duration_ms, silence_duration_ms, silence_duration_ms),
+            patience=Patience(*[silence_duration_ms] * 5),
             start_threshold=threshold,
             barge_in_threshold=max(threshold, BARGE_IN_THRESHOLD),
             prefix_padding_ms=prefix_padding_ms,
@@ -185,8 +186,14 @@ class TurnPolicy:
         melody_is_sure = melody_is_sure and MIND_VOTE in votes and mind >= NEUTRAL
         if mind >= MIND_SURE or melody_is_sure:
             return patience.sure_ms, _who(mind >= MIND_LIKELY, melody_is_sure)
-        if mind >= MIND_LIKELY or (endpoint >= ENDPOINT_LIKELY and mind >= NEUTRAL):
-            return patience.likely_ms, _who(mind >= MIND_LIKELY, endpoint >= ENDPOINT_LIKELY)
+        # A melody that is sure speaks for an end that the mind only doubts; a leaning, where nothing speaks against it.
+        melody_leans = endpoint >= (ENDPOINT_LIKELY if mind >= NEUTRAL else ENDPOINT_SURE)
+        if mind >= MIND_LIKELY or (melody_leans and MIND_VOTE in votes):
+            return patience.likely_ms, _who(mind >= MIND_LIKELY, melody_leans)
+        if melody_leans:
+            return patience.plausible_ms, CommitReason.ENDPOINT
+        if mind >= MIND_PLAUSIBLE:
+            return patience.plausible_ms, CommitReason.SILENCE
         # While nobody has read the words, the sentence may as well have no end yet.
         return patience.ceiling_ms if MIND_VOTE in votes else patience.objected_ms, CommitReason.SILENCE
 
