@@ -11,8 +11,9 @@ import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 START_LIMIT_S = 120
@@ -65,15 +66,47 @@ def metrics(url: str) -> dict[str, float]:
 
 
 def memory_mb(values: Mapping[str, float]) -> dict[str, float]:
-    """Resident memory of server and engine, from `metrics`."""
+    """Resident memory (RSS) of server and engine, from `metrics`. There is a third process only where espeak speaks.
+
+    A page of a library that both have read is in either figure, so `both` is more than what they take together; by how
+    much, see `counted_twice_mb`. The aim is held against `both`: PSS, which shares such a page out, depends on what
+    else runs, and the client that measures has the same libraries.
+    """
     server_mb = values["forethought_server_memory_bytes"] / 1e6
     engine_mb = values["forethought_engine_memory_bytes"] / 1e6
     return {"server": round(server_mb), "engine": round(engine_mb), "both": round(server_mb + engine_mb)}
 
 
+def counted_twice_mb(url: str) -> float:
+    """At most so much of `memory_mb`'s `both` is there twice: of each file, the less that either has. 0 off Linux."""
+    body = health(url)
+    if body is None or not sys.platform.startswith("linux"):
+        return 0.0
+    engine = body["engine"]["pid"]
+    server_ = int(Path(f"/proc/{engine}/stat").read_text().rpartition(")")[2].split()[1])
+    one, other = _file_kib(engine), _file_kib(server_)
+    return round(sum(min(kib, other.get(file, 0)) for file, kib in one.items()) * 1024 / 1e6)
+
+
+def _file_kib(pid: int) -> dict[str, int]:
+    """KiB of each mapped file's own pages that are resident in a process."""
+    found: dict[str, int] = {}
+    file = ""
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        name, *values = line.split()
+        if not name.endswith(":"):
+            file = line[line.index("/") :] if "/" in line else ""
+        elif file and name in ("Rss:", "Anonymous:"):
+            found[file] = found.get(file, 0) + (1 if name == "Rss:" else -1) * int(values[0])
+    return found
+
+
 @dataclass(slots=True)
 class Watched:
-    """The most that was seen while something ran. The loop lag is the server's p99 of the last minute."""
+    """The most that was seen while something ran. The loop lag is the server's p99 of the last minute.
+
+    memory_mb: see the function of that name; `twice` is added at the end.
+    """
 
     memory_mb: dict[str, float] = field(default_factory=dict)
     loop_lag_p99_ms: float | None = None
@@ -104,3 +137,6 @@ async def watching(url: str) -> AsyncIterator[Watched]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        with suppress(OSError):  # an engine that is gone
+            # Once, at the end: reading it holds both processes up.
+            seen.memory_mb["twice"] = await asyncio.to_thread(counted_twice_mb, url)
