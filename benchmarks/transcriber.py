@@ -24,6 +24,7 @@ from rich.table import Table
 
 from benchmarks.encoder import machine
 from benchmarks.samples import Source, path_of, sources
+from client_demo.correctness import word_errors
 from realtime.transcriber import Transcriber, TranscriberStream, load_transcriber
 from realtime.transcriber.wording import spoken_words
 from streaming_encoder import AudioModel, EncoderStream, load_audio_model
@@ -58,7 +59,7 @@ class Taken:
 
     @property
     def errors(self) -> int:
-        return differences(self.said, self.words)
+        return word_errors(self.said, self.words)
 
     def lags_ms(self) -> Iterator[int]:
         """Of the notes that say what was said, in order."""
@@ -67,16 +68,6 @@ class Taken:
         for (_, _, end_ms), said, (noted, at_ms) in zip(self.source.words, self.said, self.notes, strict=False):
             if said == noted:
                 yield at_ms - end_ms
-
-
-def differences(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Words put in, left out or replaced (Levenshtein)."""
-    row = list(range(len(heard) + 1))
-    for index, word in enumerate(said, 1):
-        corner, row[0] = row[0], index
-        for column, other in enumerate(heard, 1):
-            corner, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, corner + (word != other))
-    return row[-1]
 
 
 def take_down(
@@ -117,7 +108,7 @@ def report(console: Console, rows: list[tuple[str, str, list[Taken], Costs]]) ->
         noted = sum(len(t.notes) for t in taken)
         # Of notes that stop somewhere the rest of the sentence is no error.
         wrong = sum(
-            min(differences(t.said[:n], [w for w, _ in t.notes]) for n in range(len(t.said) + 1)) for t in taken
+            min(word_errors(t.said[:n], [w for w, _ in t.notes]) for n in range(len(t.said) + 1)) for t in taken
         )
         lags = [lag for t in taken for lag in t.lags_ms()]
         lag = f"{median(lags):.0f} / {np.percentile(lags, 95):.0f}" if lags else "–"
