@@ -25,6 +25,7 @@ from client_demo.audio_file import Recording, read_recording, recording_of, resa
 from client_demo.probe import Patience, Probe
 from client_demo.report import percentiles
 from client_demo.source import PacedSource
+from client_demo.turn_record import TurnReport
 from client_demo.webrtc_client import open_webrtc
 from client_demo.wire import WIRE_RATE_HZ, ServerAddress, WireEvent
 from tests.turns_material import SAMPLES
@@ -92,7 +93,7 @@ async def barge_ins(url: str, questions: list[Recording], times: int) -> list[fl
     async with open_webrtc(address, source) as wire:
         probe = Probe(wire, source, address, patience=Patience(4.0, 20.0))
         await probe.ready()
-        turns = []
+        turns: list[TurnReport] = []
         for index in range(times):
             after_ms = float(draw.uniform(SHORTEST_MS, LONGEST_MS))
             turns += (await probe.ask(questions[index % len(questions)], interrupt_ms=after_ms)).turns

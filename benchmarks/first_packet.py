@@ -211,7 +211,7 @@ def main() -> int:
     failed = run([step for step in plan if step.name in wanted], kept, arguments.threads, console)
     if "cascade" in wanted:
         compared(samples, at, kept, quick=arguments.quick, console=console)
-    data = {
+    data: dict[str, Any] = {
         "commit": stamp,
         "date": time.strftime("%Y-%m-%d"),
         "machine": machine(),

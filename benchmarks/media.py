@@ -121,6 +121,7 @@ async def stock(fate: Callable[[int], float | None]) -> tuple[list[float], float
     delays, frames, index = [], 0, 0
     while index < SECONDS * 50 - 1:
         frame = await track.recv()
+        assert frame.pts is not None, "the track stamps every frame"
         index = frame.pts // FRAME
         frames += 1
         delays.append((time.monotonic() - microphone.sent[index]) * 1000)

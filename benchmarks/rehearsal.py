@@ -89,7 +89,7 @@ class Rig:
             busy_ms += self._spend(m.Audio(session="s", turn=1, at_sample=begin, pcm=audio))
             while self._clock.now_ns() < arrives_ns:
                 before_ns = self._clock.now_ns()
-                self._said = []
+                self._said: list[m.FromEngine] = []
                 busy_ms += self._spend(None)
                 if not self._core.has_work:
                     self._clock.advance_ms(max(0.0, (arrives_ns - self._clock.now_ns()) / 1e6))

@@ -240,8 +240,10 @@ def make(to: Path, variants: int = 3, seed: int = 0, *, long: bool = True) -> li
     samples: list[Sample] = []
     for source in sources():
         pcm = load(path_of(source.name))
-        about = {"name": source.name, "group": source.group, "kind": source.kind, "text": source.text}
-        about |= {"expected": source.expected, "key": source.key}
+        about: dict[str, Any] = {
+            "name": source.name, "group": source.group, "kind": source.kind, "text": source.text,
+            "expected": source.expected, "key": source.key,
+        }  # fmt: skip
         file = f"plain/{source.stem}.wav"
         samples.append(Sample(file, "plain", **about, seconds=write(to / file, pcm)))
         for variant in range(variants):

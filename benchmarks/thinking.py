@@ -215,7 +215,8 @@ class Asker:
             clauses = len(playout.waiting)
             for message in self._step():
                 if isinstance(message, m.Done):
-                    playout.clauses or self._first_clause(outcome, began_ms)
+                    if not playout.clauses:
+                        self._first_clause(outcome, began_ms)
                     return outcome
                 if isinstance(message, m.Thought):
                     outcome.speaking_tokens += message.tokens * message.while_speaking

@@ -21,7 +21,11 @@ EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
 CONTEXT = 150
 STEPS = 60
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-CASES = (("1 thread", 1, {}), ("2 threads, spinning", 2, {}), ("2 threads, sleeping", 2, SLEEPING))
+CASES: tuple[tuple[str, int, dict[str, str]], ...] = (
+    ("1 thread", 1, {}),
+    ("2 threads, spinning", 2, {}),
+    ("2 threads, sleeping", 2, SLEEPING),
+)
 
 
 def measure(threads: int) -> float:

@@ -78,7 +78,8 @@ class Cascade:
     def run(self, file: Path) -> CascadeTurn | None:
         """`file` from end to end; None where the VAD hears no speech in it."""
         recording = read_recording(file, RATE_HZ)
-        audio = np.concatenate([recording.pcm, np.zeros(TAIL_MS * PER_MS, np.int16)]).astype(np.float32) / 32768
+        audio = np.concatenate([recording.pcm, np.zeros(TAIL_MS * PER_MS, np.int16)]).astype(np.float32)
+        audio /= 32768
         heard = stretches(self._probabilities(audio))
         if not heard or not recording.voiced_ends.size:
             return None
