@@ -11,23 +11,22 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as Sequence_
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from realtime.decoder.tokenizer import Tokenizer
-from training.feed import Feed, Source
+from training.asking import Asking, taught_by_asking
+from training.feed import Source
 from training.format import Format, Sequence
 from training.items import Example
 from training.optimizer import Optimizer, Rates
 from training.probe import Probe, shares
-from training.questions import Questions, asked, is_perceived
+from training.questions import Questions, is_perceived
 from training.recipe import Recipe
 from training.rewards import Decode, Judge, Mark
 from training.rollouts import Prompt, Rollout, Sampler, batch_of, continued, groups, half_precision, prompt_of
 from training.run_folder import RunFolder
-from training.session import base_directory, open_session
 from training.sitting import Sitting
 from training.speech_model import SpeechModel
 
@@ -36,7 +35,7 @@ _RATES = Rates(peak=4e-5, adapter=2.0, warm_up=0.02, last=0.2)
 
 
 @dataclass(frozen=True, slots=True)
-class Mgrd:
+class Mgrd(Asking):
     """Settings of the stage.
 
     budget_s: of all rounds together; each gets an equal share of what is left. sampling: share of a round for it.
@@ -45,7 +44,6 @@ class Mgrd:
     """
 
     budget_s: float = 150.0
-    sitting_s: float = 1e9
     rounds: int = 2
     sampling: float = 0.4
     questions: int = 3_000
@@ -59,10 +57,6 @@ class Mgrd:
     step_tokens: int = 24_576
     noted: float = 0.3
     probed: int = 384
-    workers: int = 14
-    keeps: int = 8_000
-    begins_with: int = 2_000
-    seed: int = 0
     rates: Rates = field(default_factory=lambda: _RATES)
 
 
@@ -232,13 +226,4 @@ def run(model: SpeechModel, form: Format, decode: Decode, draw: Source, settings
 
 def stage(recipe: Recipe) -> bool:
     """`python -m training mgrd`."""
-    settings = recipe.read("mgrd", Mgrd)
-    session = open_session(recipe, "mgrd", asked(recipe, KINDS))
-    folder = session.folder("mgrd")
-    if folder.is_done:
-        return True
-    decode = Tokenizer(base_directory(recipe) / "tokenizer.json", session.form.special).decode
-    sitting = replace(settings, sitting_s=min(settings.sitting_s, recipe.run.sitting_s))
-    with Feed(session.source, workers=settings.workers, seed=settings.seed + 202, keeps=settings.keeps) as feed:
-        feed.wait_for(settings.begins_with)
-        return run(session.model, session.form, decode, feed.draw, sitting, folder.path)
+    return taught_by_asking(recipe, "mgrd", Mgrd, run, KINDS, voices_seed=202)

@@ -20,17 +20,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from realtime.decoder.tokenizer import Tokenizer
-from training.feed import Feed, Source
+from training.asking import Asking, taught_by_asking
+from training.feed import Source
 from training.format import Format, Sequence
 from training.items import Example, Item
 from training.optimizer import Optimizer, Rates
-from training.questions import Questions, asked
+from training.questions import Questions
 from training.recipe import Recipe
 from training.rewards import Decode, Judge
 from training.rollouts import Prompt, Rollout, Sampler, batch_of, continued, groups, half_precision
 from training.run_folder import RunFolder
-from training.session import base_directory, open_session
 from training.sitting import Sitting
 from training.speech_model import SpeechModel
 
@@ -61,14 +60,13 @@ _WRITTEN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Preference:
+class Preference(Asking):
     """Settings of the stage.
 
     pairs: at most so many. sampling: share of the budget for drawing answers, `samples` to a question. epochs: at most.
     """
 
     budget_s: float = 60.0
-    sitting_s: float = 1e9
     save_every_s: float = 30.0
     pairs: int = 2_000
     sampling: float = 0.35
@@ -80,10 +78,8 @@ class Preference:
     rows: int = 1024
     step_tokens: int = 12_288
     probed: int = 256
-    workers: int = 14
     keeps: int = 4_000
     begins_with: int = 1_000
-    seed: int = 0
     rates: Rates = field(default_factory=lambda: _RATES)
 
 
@@ -272,13 +268,4 @@ def run(model: SpeechModel, form: Format, decode: Decode, draw: Source, settings
 
 def stage(recipe: Recipe) -> bool:
     """`python -m training preference`."""
-    settings = recipe.read("preference", Preference)
-    session = open_session(recipe, "preference", asked(recipe, KINDS, _INNER))
-    folder = session.folder("preference")
-    if folder.is_done:
-        return True
-    decode = Tokenizer(base_directory(recipe) / "tokenizer.json", session.form.special).decode
-    sitting = replace(settings, sitting_s=min(settings.sitting_s, recipe.run.sitting_s))
-    with Feed(session.source, workers=settings.workers, seed=settings.seed + 303, keeps=settings.keeps) as feed:
-        feed.wait_for(settings.begins_with)
-        return run(session.model, session.form, decode, feed.draw, sitting, folder.path)
+    return taught_by_asking(recipe, "preference", Preference, run, KINDS, voices_seed=303, inner=_INNER)

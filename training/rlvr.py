@@ -17,7 +17,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence as Sequence_
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from realtime.decoder.tokenizer import Tokenizer
-from training.feed import Feed, Source
+from training.asking import Asking, taught_by_asking
+from training.feed import Source
 from training.format import Format, Sequence
 from training.optimizer import Optimizer, Rates
 from training.probe import Probe, shares
-from training.questions import Questions, asked
+from training.questions import Questions
 from training.recipe import Recipe
 from training.rewards import Decode, Judge, Weights
 from training.rollouts import Prompt, Rollout, Sampler, batch_of, continued, groups, half_precision, listen
 from training.run_folder import RunFolder
-from training.session import base_directory, open_session
 from training.sitting import Sitting
 from training.speech_model import SpeechModel
 
@@ -48,7 +47,7 @@ _RATES = Rates(peak=1e-5, adapter=1.0, warm_up=0.05, last=0.3, weight_decay=0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Rlvr:
+class Rlvr(Asking):
     """Settings of the stage.
 
     questions: at most so many in the pool that training draws from. filtering: share of the budget to find them in.
@@ -58,7 +57,6 @@ class Rlvr:
     """
 
     budget_s: float = 180.0
-    sitting_s: float = 1e9
     save_every_s: float = 60.0
     questions: int = 2_000
     filtering: float = 0.3
@@ -74,10 +72,6 @@ class Rlvr:
     step_tokens: int = 24_576
     noted: float = 0.4
     probed: int = 384
-    workers: int = 14
-    keeps: int = 8_000
-    begins_with: int = 2_000
-    seed: int = 0
     weights: Weights = field(default_factory=Weights)
     rates: Rates = field(default_factory=lambda: _RATES)
 
@@ -274,13 +268,4 @@ def _state(state: dict[str, Any], sitting: Sitting, step: int, *, done: bool) ->
 
 def stage(recipe: Recipe) -> bool:
     """`python -m training rlvr`."""
-    settings = recipe.read("rlvr", Rlvr)
-    session = open_session(recipe, "rlvr", asked(recipe, KINDS))
-    folder = session.folder("rlvr")
-    if folder.is_done:
-        return True
-    decode = Tokenizer(base_directory(recipe) / "tokenizer.json", session.form.special).decode
-    sitting = replace(settings, sitting_s=min(settings.sitting_s, recipe.run.sitting_s))
-    with Feed(session.source, workers=settings.workers, seed=settings.seed + 101, keeps=settings.keeps) as feed:
-        feed.wait_for(settings.begins_with)
-        return run(session.model, session.form, decode, feed.draw, sitting, folder.path)
+    return taught_by_asking(recipe, "rlvr", Rlvr, run, KINDS, voices_seed=101)
