@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from streaming_encoder.background import LEAD_SLOTS, Background, background
-from streaming_encoder.sound_slots import HOP, Slots, joined, slots
+from streaming_encoder.sound_slots import HOP, SLOTS_PER_S, Slots, joined, latest, slots
 from streaming_encoder.sounds import Glide, Tone, claps, glide, tones
 
 LEAD_SAMPLES = LEAD_SLOTS * HOP
+# A sound that is asked about stands near the question: of a longer turn the last 30 s are looked at.
+LONGEST_SLOTS = 30 * SLOTS_PER_S
 
 
 class Sounds:
@@ -47,18 +49,25 @@ class Sounds:
         """What is behind the voice; None where the meter is not sure."""
         return background(self._lead, self._power)
 
+    @property
+    def stand_out(self) -> bool:
+        """There is a sound that is surely no speech. A key that is pressed may sound like one clap."""
+        return bool(self.tones) or self.glide is not None or self.claps > 1
+
 
 class SoundMeter:
     """Gathers the samples of one turn: about 4 kB a second of them."""
 
     def __init__(self) -> None:
         self._slots: list[Slots] = []
+        self._length = 0  # of all of them
         self._rest = np.empty(0, np.float32)  # of a window that is not whole yet
         self._lead = np.empty(0, np.float32)
 
     def reset(self) -> None:
         """A new turn."""
         self._slots.clear()
+        self._length = 0
         self._rest = self._lead = np.empty(0, np.float32)
 
     def push(self, samples: npt.NDArray[np.float32]) -> None:
@@ -66,6 +75,9 @@ class SoundMeter:
         self._lead = np.concatenate([self._lead, samples[: LEAD_SAMPLES - len(self._lead)]])
         heard, self._rest = _heard(self._rest, samples)
         self._slots.append(heard)
+        self._length += len(heard)
+        while self._length - len(self._slots[0]) >= LONGEST_SLOTS:
+            self._length -= len(self._slots.pop(0))
 
     def measure(self, power: npt.NDArray[np.float64], tail: npt.NDArray[np.float32]) -> Sounds:
         """What was heard so far, as if `tail`, float32 [n], belonged to the turn. Changes nothing.
@@ -74,7 +86,7 @@ class SoundMeter:
         """
         heard, _ = _heard(self._rest, tail)
         lead = np.concatenate([self._lead, tail[: LEAD_SAMPLES - len(self._lead)]])
-        return Sounds(joined([*self._slots, heard]), lead, power)
+        return Sounds(latest(joined([*self._slots, heard]), LONGEST_SLOTS), lead, power)
 
 
 def _heard(rest: npt.NDArray[np.float32], samples: npt.NDArray[np.float32]) -> tuple[Slots, npt.NDArray[np.float32]]:

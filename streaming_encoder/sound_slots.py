@@ -59,6 +59,11 @@ def joined(parts: Sequence[Slots]) -> Slots:
     return Slots(*(np.concatenate([getattr(part, name) for part in parts]) for name in Slots.__slots__))
 
 
+def latest(of: Slots, count: int) -> Slots:
+    """The last `count`, or all where there are fewer."""
+    return Slots(*(getattr(of, name)[-count:] for name in Slots.__slots__))
+
+
 def slots(samples: Floats) -> Slots:
     """Of float32 [m] samples in [-1, 1]: as many whole windows as lie in them, one every HOP."""
     if len(samples) < WINDOW:

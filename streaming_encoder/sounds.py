@@ -57,7 +57,7 @@ ONE_CLAP, MANY_CLAPS = 2.0, 2.5  # evidence: up to 2.5 a clap
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """A sound of one pitch. start_s: from the beginning of the turn."""
+    """A sound of one pitch. start_s: from the first slot that was looked at."""
 
     start_s: float
     seconds: float

@@ -189,3 +189,16 @@ def test_a_tone_is_measured() -> None:
     assert found.tones[0].hz == pytest.approx(733, rel=0.003)
     assert found.tones[0].seconds == pytest.approx(0.42, abs=0.03)
     assert found.tones[0].start_s == pytest.approx(0.5, abs=0.03)
+
+
+def test_what_stands_out_is_surely_no_speech() -> None:
+    assert all(heard(recording(path)).stand_out == (path not in SPEECH) for path in SAMPLES)
+    rng = np.random.default_rng(2)
+    assert not heard(scene(sounds.clap(rng) * 1.5, rng)).stand_out, "one clap may be a key"
+
+
+def test_of_a_long_turn_the_last_half_minute_counts() -> None:
+    rng = np.random.default_rng(6)
+    beep = sounds.tone(900, 0.3, rng).astype(np.float32)
+    rest = np.zeros(40 * 16_000, np.float32)
+    assert len(heard(np.concatenate([beep, rest, beep, rest[:16_000]]), list(range(0, 600_000, 10_240))).tones) == 1

@@ -7,6 +7,7 @@ comes from a `Clock`, so a recorded run replays. The loop of `realtime.engine.wo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -237,6 +238,9 @@ class EngineCore:
         else:
             steps, line = session.transcribing.tail()
         voice = session.meter.measure(step.voice for step in steps if step.voice is not None)
+        if line is not None and voice is not None and voice.sounds.stand_out:
+            # A transcriber knows speech and takes the rest for words; the decoder was taught with such sounds.
+            line = replace(line, is_sure=False)
         return [symbol for step in steps for symbol in self._decoder.frames.put(step.embeddings)], line, voice
 
     def _end_turn(self, session: Session, message: m.EndTurn) -> None:

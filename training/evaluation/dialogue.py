@@ -148,14 +148,16 @@ class Dialogue:
             noted += heard if manner.listens else []
         tail = stream.hear_tail()
         line = words.line(tail)
-        is_sure = bool(line.words) and fmean(line.logprobs) >= LEAST_SURE_LINE
         self._lay(trunk, tail, meter)
+        voice = meter.measure()
+        is_sure = bool(line.words) and fmean(line.logprobs) >= LEAST_SURE_LINE
+        is_sure = is_sure and not (voice is not None and voice.sounds.stand_out)  # as the engine
         self._decoder.extend(trunk, self._close_user)
         return _Heard(
             notes=self._words(note.word for note in noted),
             noted=tuple(noted),
             seconds=clip.seconds,
-            voice=meter.measure(),
+            voice=voice,
             line=self._words(line.words) if is_sure else None,
         )
 
