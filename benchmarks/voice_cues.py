@@ -1,9 +1,10 @@
 """What measured cues are worth: `python -m benchmarks.voice_cues [--model models/embedded] [--items 8]`.
 
 Held-out questions about the speaker's voice, `--items` of each of the four (pitch, rate, level, sex) in every family of
-synthetic voices, two in five with noise. Each is answered as the engine answers it (`training.evaluation.served`), once
-with the numbers of the thought written as they were measured and once as the model guesses them. Printed: right
-answers, beside what always saying the most frequent one would get; and how far the meter is from the labels.
+synthetic voices, as many of either answer, two in five with noise. Each is answered as the engine answers it
+(`training.evaluation.served`), once with the numbers of the thought written as they were measured and once as the model
+guesses them. Printed: right answers, beside what always saying the most frequent one would get; those of the questions
+whose every word was heard; and how far the meter is from the labels.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -28,22 +29,58 @@ from training.data.voices import Voices
 from training.evaluation.scores import Tried, is_answered
 from training.evaluation.served import ServedModel
 from training.evaluation.trial import Manner, Trial
-from training.items import Clip
+from training.items import Clip, Example
 
 FAMILIES = ("hibari", "espeak", "flite", "piper")
 SEED = 6021
+MOST_BATCHES = 60
 
 
-def trials(items: int, families: Iterable[str]) -> list[Trial]:
-    """`items` of each question in every family. The texts around it are of the corpus, if the environment names it."""
+def balanced(
+    items: int, labels: Sequence[str], draw: Callable[[int], list[Example]], label: Callable[[Example], str]
+) -> list[Example]:
+    """`items` examples, or nearly, as many of each label. draw: a batch of them, another one for each number."""
+    share = max(1, items // len(labels))
+    kept: dict[str, list[Example]] = {name: [] for name in labels}
+    for batch in range(MOST_BATCHES):
+        for example in draw(batch):
+            of = kept.get(label(example))
+            if of is not None and len(of) < share:
+                of.append(example)
+        if all(len(of) == share for of in kept.values()):
+            return [example for row in zip(*kept.values(), strict=True) for example in row]
+    raise RuntimeError(
+        f"{MOST_BATCHES} batches hold too few of {[name for name, of in kept.items() if len(of) < share]}"
+    )
+
+
+def drawn(items: int, families: Iterable[str], kind: str, what: str, others: Iterable[str], labels: Sequence[str],
+          label: Callable[[Example], str], seed: int) -> list[Trial]:  # fmt: skip
+    """Of one question of a group `items` in every family. The texts around it are of the corpus, if one is named."""
     texts = os.environ.get(TEXTS_VARIABLE)
     mixture, voices = replace(FULL, texts=Path(texts) if texts else None), Voices(FULL.voices)
+    mixture = replace(mixture, inner={kind: {other: float(other == what) for other in others}})
+    generators = [Generator(seed + 1000 * batch, mixture, voices) for batch in range(MOST_BATCHES)]
     found = []
-    for place, what in enumerate(VOICE_CLASSES):
-        asked = {other: float(other == what) for other in VOICE_CLASSES}
-        generator = Generator(SEED + place, replace(mixture, inner={"voice": asked}), voices)
-        for family in families:
-            found += [Trial(family, example) for example in generator.held_out(items, "voice", family)]
+    for family in families:
+
+        def draw(batch: int, family: str = family) -> list[Example]:
+            examples = generators[batch].held_out(items, kind, family)
+            return [example for example in examples if example.item.kind == f"{kind}/{what}"]
+
+        found += [Trial(family, example) for example in balanced(items, labels, draw, label)]
+    return found
+
+
+def trials(items: int, families: Sequence[str]) -> list[Trial]:
+    """`items` of each question in every family."""
+    found = []
+    for place, (what, words) in enumerate(VOICE_CLASSES.items()):
+
+        def label(of: Example, what: str = what) -> str:
+            return of.labels.get(what, "")
+
+        found += drawn(items, families, "voice", what, VOICE_CLASSES, words, label, SEED + place)
     return found
 
 
@@ -77,9 +114,10 @@ def print_meter(console: Console, model: AudioModel, asked: list[Trial]) -> None
 
 
 def print_answers(console: Console, columns: dict[str, list[Tried]]) -> None:
-    """Right answers by question and by family, %."""
-    table = Table("right answers, %", "of", *columns, "majority")
-    tried = next(iter(columns.values()))
+    """Right answers by question and by family, %; in the last columns of the questions heard word for word."""
+    first = next(iter(columns))
+    table = Table("right answers, %", "of", *columns, "majority", "heard whole", f"{first}, of these")
+    tried = columns[first]
     groups = [(f"{kind}, {family}", kind, family) for kind in sorted({t.kind for t in tried})
               for family in ("", *dict.fromkeys(t.trial.set for t in tried))]  # fmt: skip
     for name, kind, family in groups:
@@ -89,34 +127,54 @@ def print_answers(console: Console, columns: dict[str, list[Tried]]) -> None:
         keys = Counter(t.trial.example.item.key for t in rows[0])
         shares = [100 * sum(map(is_answered, row)) / len(row) for row in rows]
         most = 100 * max(keys.values()) / len(rows[0])
-        table.add_row(name if family else kind, str(len(rows[0])), *(f"{s:.0f}" for s in shares), f"{most:.0f}")
+        whole = [t for t in rows[0] if t.reply.heard == t.trial.example.item.heard]
+        of_whole = f"{100 * sum(map(is_answered, whole)) / len(whole):.0f}" if whole else ""
+        table.add_row(name if family else kind, str(len(rows[0])), *(f"{s:.0f}" for s in shares), f"{most:.0f}",
+                      str(len(whole)), of_whole)  # fmt: skip
     console.print(table)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="What measured cues are worth.")
+def print_replies(console: Console, tried: Iterable[Tried]) -> None:
+    """Every line, thought and answer, beside the taught ones."""
+    for of in tried:
+        item = of.trial.example.item
+        mark = "+" if is_answered(of) else "-"
+        taught, written = f"{item.thought} {item.answer}", f"{of.reply.thought} {of.reply.answer}"
+        line = f"{mark} {of.kind} {of.trial.set} | {item.heard} | {taught} | {of.reply.heard} | {written}"
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def answered(model: ServedModel, asked: list[Trial]) -> dict[str, list[Tried]]:
+    """Every trial with what was measured in its thoughts, and without."""
+    return {
+        name: [Tried(*pair) for pair in zip(asked, model.converse(asked, manner), strict=True)]
+        for name, manner in {"measured": Manner(), "guessed": Manner(cues=False)}.items()
+    }
+
+
+def options(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", type=Path, default=Path("models/embedded"))
     parser.add_argument("--items", type=int, default=8, help="of each question in every family of voices")
     parser.add_argument("--families", nargs="+", default=FAMILIES)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--show", action="store_true", help="every thought and answer with cues, beside the taught one")
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    parser = options("What measured cues of the voice are worth.")
+    given = parser.parse_args()
     console = Console()
-    asked = trials(options.items, options.families)
-    model = ServedModel(options.model, threads=options.threads)
+    asked = trials(given.items, given.families)
+    model = ServedModel(given.model, threads=given.threads)
     if model.audio.prosody is None:
-        parser.error(f"{options.model} measures nothing: its adapter has no prosody")
+        parser.error(f"{given.model} measures nothing: its adapter has no prosody")
     print_meter(console, model.audio, asked)
-    columns = {
-        name: [Tried(*pair) for pair in zip(asked, model.converse(asked, manner), strict=True)]
-        for name, manner in {"measured": Manner(), "guessed": Manner(cues=False)}.items()
-    }
+    columns = answered(model, asked)
     print_answers(console, columns)
-    if options.show:
-        for tried in columns["measured"]:
-            item = tried.trial.example.item
-            console.print(f"{tried.kind} {tried.trial.set} | {item.thought} {item.answer} | "
-                          f"{tried.reply.thought} {tried.reply.answer}", highlight=False, soft_wrap=True)  # fmt: skip
+    if given.show:
+        print_replies(console, columns["measured"])
 
 
 if __name__ == "__main__":
