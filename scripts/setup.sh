@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Sets up everything Forethought needs on a Debian or Ubuntu machine: system packages, .venv, Python packages.
 #   scripts/setup.sh          what `forethought serve` needs
-#   scripts/setup.sh dev      and what the tests need (a browser, a virtual sound card, test recordings)
+#   scripts/setup.sh dev      and what the tests need (a browser, a virtual sound card, test recordings), and festival
+#                             with two voices (9 MB), which an evaluation of a trained model asks with
 # Running it again is quick: it does only what is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 want="${1:-run}"
 run_packages=(libportaudio2 espeak-ng)
-dev_packages=(chromium pulseaudio pulseaudio-utils libasound2-plugins pocketsphinx-testdata)
+dev_packages=(chromium pulseaudio pulseaudio-utils libasound2-plugins pocketsphinx-testdata
+  festival festvox-kallpc16k festvox-us-slt-hts)
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 
