@@ -83,27 +83,9 @@ class HibariVoice:
             raise VoiceMisconfigured(f"hibari has no speaker {self._speaker!r}: use one of {known}", voice=self.name)
         try:
             voice_path(self._speaker, download_missing=self._allow_download)
-            tts = Hibari(voice=self._speaker)
-            tts.sess = _without_patterns(tts.sess, tts.model_path)
-            return tts
+            return Hibari(voice=self._speaker)
         except FileNotFoundError as error:
             message = f"hibari speaker {self._speaker!r} is not on this machine: allow its download, or use 'heart'"
             raise VoiceUnavailable(message, voice=self.name) from error
         except (OSError, RuntimeError) as error:
             raise VoiceUnavailable(f"hibari could not be loaded: {error}", voice=self.name) from error
-
-
-def _without_patterns(session: Any, model_path: str) -> Any:
-    """The same model in a session that plans no memory for each new length of text.
-
-    hibari asks for nothing, and onnxruntime then keeps a plan and one more block for each length that it meets. Without
-    them a clause takes as long and its samples are the same, and 80 clauses leave 16 MB less behind.
-    """
-    from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415 — as hibari itself
-
-    found, options = session.get_session_options(), SessionOptions()
-    options.intra_op_num_threads = found.intra_op_num_threads
-    options.inter_op_num_threads = found.inter_op_num_threads
-    options.log_severity_level = found.log_severity_level
-    options.enable_mem_pattern = False
-    return InferenceSession(model_path, options, providers=session.get_providers())
