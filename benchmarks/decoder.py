@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from numba import njit
 
+from client_demo.correctness import Expectation, Verdict, judge
 from realtime.decoder import Decoder, Row, Symbol, greedy
 from realtime.decoder.native.host import kind_of_host
 from streaming_encoder import EncoderStream, load_audio_model
@@ -191,11 +192,11 @@ def preferences(decoder: Decoder, prompt: list[Symbol], tokens: list[int]) -> li
     return found
 
 
-def is_right(text: str, expected: dict[str, Any]) -> tuple[bool, bool]:
-    """Whether a written turn has the words that were said, and whether its answer has the key fact, if there is one."""
+def verdict(text: str, expected: dict[str, Any]) -> Verdict:
+    """Of a written turn: its line against the words that were said, its answer against the key fact."""
     line, _, said = text.partition("</think>")
     heard = line.removeprefix("<think>\nheard: ").partition("\n")[0]
-    return heard == expected["transcript"], (expected["key"] or "") in said.lower()
+    return judge(Expectation(expected["transcript"], None, expected["key"]), heard, said.removesuffix("<|im_end|>"))
 
 
 def agreement(int8: Decoder, exact: Decoder) -> dict[str, Any]:
@@ -207,9 +208,9 @@ def agreement(int8: Decoder, exact: Decoder) -> dict[str, Any]:
     for (expected, int8_prompt), (_, exact_prompt) in zip(samples, sample_prompts(exact), strict=True):
         answers = {"int8": answer(int8, int8_prompt), "exact": answer(exact, exact_prompt)}
         for name, tokens in answers.items():
-            words, key = is_right(exact.tokenizer.decode(tokens), expected)
-            right[name]["words"] += words
-            right[name]["key"] += key and expected["key"] is not None
+            found = verdict(exact.tokenizer.decode(tokens), expected)
+            right[name]["words"] += found.errors == 0
+            right[name]["key"] += bool(found.key)
         if answers["int8"] != answers["exact"]:
             differing.append(expected["file"])
         prefers = preferences(int8, int8_prompt, answers["exact"])
