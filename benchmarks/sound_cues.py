@@ -33,10 +33,11 @@ LABELS: dict[str, tuple[str, ...]] = {
 }
 
 
-def trials(items: int, families: Sequence[str]) -> list[Trial]:
+def trials(items: int, families: Sequence[str], kinds: Sequence[str]) -> list[Trial]:
     """About `items` of each question in every family: as many of each answer as there are, once at least."""
     found = []
-    for place, what in enumerate(SOUND_KINDS):
+    for what in kinds:
+        place = SOUND_KINDS.index(what)
         found += drawn(items, families, "sound", what, SOUND_KINDS, LABELS[what], lambda of: of.item.key, SEED + place)
     return found
 
@@ -63,7 +64,7 @@ def said(what: str, voice: Voice) -> str | None:
 def print_meter(console: Console, model: AudioModel, asked: list[Trial]) -> None:
     """How often the meter alone is right, and how often it says nothing."""
     table = Table("the meter alone", "of", "right", "not sure", "wrong")
-    for what in SOUND_KINDS:
+    for what in dict.fromkeys(trial.example.item.kind.partition("/")[2] for trial in asked):
         examples = [trial.example for trial in asked if trial.example.item.kind == f"sound/{what}"]
         voices = [(of.item.key, measured(model, of.clip)) for of in examples if of.clip is not None]
         found = [(key, None if voice is None else said(what, voice)) for key, voice in voices]
@@ -74,9 +75,10 @@ def print_meter(console: Console, model: AudioModel, asked: list[Trial]) -> None
 
 def main() -> None:
     parser = options("What measured cues of sounds are worth.")
+    parser.add_argument("--kinds", nargs="+", choices=SOUND_KINDS, default=SOUND_KINDS)
     given = parser.parse_args()
     console = Console()
-    asked = trials(given.items, given.families)
+    asked = trials(given.items, given.families, given.kinds)
     model = ServedModel(given.model, threads=given.threads)
     if model.audio.prosody is None:
         parser.error(f"{given.model} measures nothing: its adapter has no prosody")

@@ -158,7 +158,7 @@ def test_the_classes_are_those_of_the_lessons() -> None:
         ("The first tongue lasts about", two((400.0, 800.0), (0.4, 0.8)), " 0.4"),  # misheard, and still asked
         ("The town moved from about", Measured(sounds=Sounds(glide=Glide(300.0, 900.0))), " 300 to 900"),
         ("There is", Measured(sounds=Sounds(background="quiet")), " quiet behind the voice."),
-        ("It is quiet", Measured(sounds=Sounds(background="hum")), ", but there is a hum behind the voice."),
+        ("It is quiet", Measured(sounds=Sounds(background="hum")), " no more.\nThere is a hum behind the voice."),
         ("There is no", Measured(sounds=Sounds(background="hum")), ""),
     ],
 )

@@ -176,7 +176,10 @@ def _behind(line: str, background: str | None) -> str:
         return ""
     if line == "There is":
         return f" {BEHIND[background]} behind the voice."
-    return " behind the voice." if background == "quiet" else f", but there is {BEHIND[background]} behind the voice."
+    if background == "quiet":
+        return " behind the voice."
+    # What is written stays; the line that the answer follows from is then the next, as it is taught.
+    return f" no more.\nThere is {BEHIND[background]} behind the voice."
 
 
 def _comparison(compared: re.Match[str], tones: Iterable[Tone]) -> str:
