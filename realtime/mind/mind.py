@@ -13,29 +13,25 @@ Definitions of trunk, lane, note and attempt: docs/architecture.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from realtime.decoder.scheduler import Service
-from realtime.engine.messages import FromEngine
-from realtime.mind import reports
+from realtime.engine.messages import FromEngine, Transcript
+from realtime.mind.attempt import Attempt
 from realtime.mind.cues import Voice
 from realtime.mind.dialect import Dialect
-from realtime.mind.draft import Draft
 from realtime.mind.folding import Folding, SettledWords, open_symbols
 from realtime.mind.lanes import AnswerLane, HeardLine, NoteLane, Phase
+from realtime.mind.laying import Laying
 from realtime.mind.memory import KvSequence, Memory, Symbol
 from realtime.mind.notes import NoteTaking
-from realtime.mind.pace import Order, ThinkingPlan
+from realtime.mind.pace import ThinkingPlan
 from realtime.mind.rehearsal import REHEARSED_ANSWER_TOKENS, Rehearsal
-from realtime.mind.speaking import SpeakingPhase, ThinkLane
+from realtime.mind.speaking import ThinkLane
 from realtime.mind.trunk import Item, Trunk
 from realtime.mind.turn import Turn, TurnState
 
 SYSTEM_ITEM = "system"
-# The whole line: speech gives about 0.4 tokens a frame; one a frame (and a little for short turns) ends a loop.
-HEARD_TOKENS_LEAST = 16
-# Answer tokens that count as the first clause when lanes compete (the segmenter aims at 4 to 8 words).
-FIRST_CLAUSE_TOKENS = 12
 Lane = NoteLane | AnswerLane | ThinkLane
 
 
@@ -77,9 +73,9 @@ class Mind:
         self.turn: Turn | None = None
         self._notes = NoteTaking(session, dialect, memory, self.trunk, note_interval_frames)
         self._folding = Folding(dialect, memory, self.trunk)
-        self._answer_lane: AnswerLane | None = None
+        self._laying = Laying(dialect, memory, self.trunk, plan)
+        self._attempt: Attempt | None = None
         self._rehearsal: Rehearsal | None = None
-        self._speaking: SpeakingPhase | None = None  # as long as there is an answer lane
 
     # --- history ------------------------------------------------------------------------------------
 
@@ -153,21 +149,11 @@ class Mind:
         turn.heard_ms = heard_ms
         turn.state, turn.attempt, turn.tail, turn.answer = TurnState.TENTATIVE, attempt, tail, ""
         turn.voice = voice
-        notes, laid = self._heard(turn, line)
-        self._answer_lane = self._lane(
-            attempt,
-            self._attempted(tail, laid),
-            heard=True,
-            notes=notes,
-            folded=len(turn.folded.line),
-            line=line,
-            voice=voice,
-            draft=turn.tried.draft(),
-            respond=respond,
-            max_tokens=max_tokens,
-            spoken=spoken,
+        self._begin_attempt(
+            self._laying.on_turn(
+                turn, attempt, tail, line=line, voice=voice, respond=respond, max_tokens=max_tokens, spoken=spoken
+            )
         )
-        self._speaking = self._speaking_phase(self._answer_lane)
 
     @property
     def may_rehearse(self) -> bool:
@@ -186,18 +172,8 @@ class Mind:
         turn = self._open_turn()
         self._drop_rehearsal()
         turn.heard_ms = heard_ms
-        notes, laid = self._heard(turn, line)
-        lane = self._lane(
-            0,
-            self._attempted(tail, laid),
-            heard=True,
-            notes=notes,
-            folded=len(turn.folded.line),
-            line=line,
-            voice=voice,
-            draft=turn.tried.draft(),
-            respond=True,
-            max_tokens=REHEARSED_ANSWER_TOKENS,
+        lane = self._laying.on_turn(
+            turn, 0, tail, line=line, voice=voice, respond=True, max_tokens=REHEARSED_ANSWER_TOKENS
         )
         self._rehearsal = Rehearsal(lane, tail)
 
@@ -206,9 +182,9 @@ class Mind:
         turn = self.turn
         if turn is None or turn.state is not TurnState.TENTATIVE or turn.attempt != attempt:
             return
-        if self._answer_lane is not None:
-            turn.tried.keep(self._answer_lane.draft.written)
-        self._drop_answer_lane()
+        if self._attempt is not None:
+            turn.tried.keep(self._attempt.lane.draft.written)
+        self._drop_attempt()
         self._memory.drop_frames(turn.tail)
         turn.tail, turn.answer, turn.state = [], "", TurnState.LISTENING
         self._notes.begin(self.turn)
@@ -250,23 +226,9 @@ class Mind:
         last = self.trunk.last
         self.turn = Turn(number, last.id, is_audio=last.is_audio, state=TurnState.COMMITTED, attempt=attempt)
         self.turn.closed = True
-        laid = last.notes[last.folded_notes :]
-        prefix = self._dialect.answering_audio(laid) if last.is_audio else self._dialect.answering_text()
-        if instructions:
-            prefix = [*self._dialect.text_item("system", instructions), *prefix]
-        self._answer_lane = self._lane(
-            attempt,
-            prefix,
-            heard=last.is_audio,
-            notes=last.notes,
-            folded=last.folded_notes,
-            voice=last.voice,
-            draft=Draft(),
-            respond=True,
-            max_tokens=max_tokens,
-            spoken=spoken,
+        self._begin_attempt(
+            self._laying.on_history(attempt, instructions=instructions, max_tokens=max_tokens, spoken=spoken)
         )
-        self._speaking = self._speaking_phase(self._answer_lane)
 
     def cancel(self, number: int, answer_item: str | None = None, heard: str = "") -> None:
         """Stop answering. The trunk keeps the user's part and exactly the words that were heard."""
@@ -286,28 +248,29 @@ class Mind:
 
     def pass_deadline(self, attempt: int) -> None:
         """The attempt's time for thinking is over."""
-        if self._answer_lane is not None and self._answer_lane.attempt == attempt:
-            self._answer_lane.pass_deadline()
+        if self._attempt is not None and self._attempt.lane.attempt == attempt:
+            self._attempt.lane.pass_deadline()
 
     def played(self, number: int, attempt: int, bought_ms: int) -> None:
         """`bought_ms` of the answer are synthesised and not yet heard: for so long thinking may go on."""
-        lane = self._answer_lane
-        if self._speaking is None or lane is None or self.turn is None:
+        if self._attempt is None or self.turn is None:
             return
-        if (self.turn.number, lane.attempt) == (number, attempt):
-            self._speaking.played(bought_ms)
+        if (self.turn.number, self._attempt.lane.attempt) == (number, attempt):
+            self._attempt.speaking.played(bought_ms)
 
     # --- decoding -----------------------------------------------------------------------------------
 
     def work(self) -> Iterator[Work]:
         """Everything that can run now, most urgent first."""
-        note, answer, trunk = self._notes.lane, self._answer_lane, self.trunk
+        note, attempt, trunk = self._notes.lane, self._attempt, self.trunk
         rehearsal = None if self._rehearsal is None else self._rehearsal.lane
-        speaking = self._speaking
-        if answer is not None and speaking is not None and speaking.speaks and answer.seq.pending:
-            yield Work(answer.seq, self._answer_service(answer), answer)
-        if speaking is not None and speaking.think is not None and speaking.thinks and speaking.think.seq.pending:
-            yield Work(speaking.think.seq, Service.THOUGHT, speaking.think)
+        answer = None if attempt is None else attempt.lane
+        if attempt is not None and attempt.speaking.speaks and attempt.lane.seq.pending:
+            assert self.turn is not None, "an attempt answers a turn"
+            yield Work(attempt.lane.seq, attempt.service(self.turn), attempt.lane)
+        think = None if attempt is None or not attempt.speaking.thinks else attempt.speaking.think
+        if think is not None and think.seq.pending:
+            yield Work(think.seq, Service.THOUGHT, think)
         if note is not None and note.seq.pending:
             yield Work(note.seq, Service.NOTE, note)
         if rehearsal is not None and rehearsal.seq.pending:
@@ -331,35 +294,38 @@ class Mind:
         """The token chosen at the tip of `lane` and its log-probability; a lane that is gone takes nothing."""
         if isinstance(lane, NoteLane) and lane is self._notes.lane and self.turn is not None:
             return self._notes.accept(self.turn, lane, token)
-        if lane is self._answer_lane:
-            return self._accept_answer(self._answer_lane, token, logprob)
+        if self._attempt is not None and lane is self._attempt.lane:
+            return self._accept_answer(self._attempt, token, logprob)
         if self._rehearsal is not None and lane is self._rehearsal.lane:
             self._rehearsal.lane.accept(token, logprob)
             if self._rehearsal.is_over:
                 self._drop_rehearsal()
                 self._fold_if_whole()
-        if isinstance(lane, ThinkLane) and self._speaking is not None and lane is self._speaking.think:
-            return self._accept_thought(self._speaking, token)
+        if isinstance(lane, ThinkLane) and self._attempt is not None and lane is self._attempt.speaking.think:
+            assert self.turn is not None, "an attempt answers a turn"
+            return self._attempt.think(self.turn, token)
         return []
 
     def holds(self, lane: Lane) -> bool:
         """Whether `lane` is still one that takes tokens."""
         rehearsal = None if self._rehearsal is None else self._rehearsal.lane
-        think = None if self._speaking is None else self._speaking.think
-        return lane in (self._notes.lane, self._answer_lane, rehearsal, think)
+        answer = None if self._attempt is None else self._attempt.lane
+        think = None if self._attempt is None else self._attempt.speaking.think
+        return lane in (self._notes.lane, answer, rehearsal, think)
 
     def goes_on(self, work: Work) -> bool:
         """Whether the token after the last one is known too: that one was guessed right, and its lane takes more."""
         lane = work.lane
         if lane is None or not self.holds(lane) or lane.seq is not work.seq or work.seq.pending:
             return False
-        return lane is not self._answer_lane or self._speaking is None or not self._speaking.withholds_end
+        attempt = self._attempt
+        return attempt is None or lane is not attempt.lane or not attempt.speaking.withholds_end
 
     def relieve(self) -> bool:
         """Give up what is only a convenience, when blocks are short; says whether there was anything."""
         had_lane = any(lane is not None for lane in (self._notes.lane, self._rehearsal, self._folding.lane))
         self._drop_listening_lanes()
-        had_thought = self._speaking is not None and self._speaking.stop_thinking()
+        had_thought = self._attempt is not None and self._attempt.speaking.stop_thinking()
         return had_lane or had_thought
 
     def close(self) -> None:
@@ -380,85 +346,19 @@ class Mind:
         assert self.turn is not None and not self.turn.closed, "no open turn: the engine checks turn ids"
         return self.turn
 
-    def _answer_service(self, lane: AnswerLane) -> Service:
-        assert self.turn is not None
-        if self.turn.state is not TurnState.COMMITTED:
-            return Service.TENTATIVE
-        return Service.FIRST_CLAUSE if lane.answer_tokens < FIRST_CLAUSE_TOKENS else Service.LATER_CLAUSE
+    def _begin_attempt(self, lane: AnswerLane) -> None:
+        self._attempt = Attempt(self._session, self._dialect, self._memory, lane, self._plan)
 
-    def _heard(self, turn: Turn, line: HeardLine | None) -> tuple[list[Symbol], list[Symbol]]:
-        """The line of what was heard, as far as it is known, and what of it must be laid: all that is not folded."""
-        folded = turn.folded
-        if line is None or not line.is_sure:
-            return turn.notes, turn.notes[len(folded.line) :]
-        rest = line.words[len(folded.words) :]
-        laid = self._dialect.line(rest)
-        return [*folded.line, *laid] if rest or not folded.words else folded.line, laid
-
-    def _attempted(self, tail: list[Symbol], notes: list[Symbol]) -> list[Symbol]:
-        """What stands between the trunk's tip and an answer if the open turn ends with `tail`."""
-        return [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(notes)]
-
-    def _lane(
-        self,
-        attempt: int,
-        prefix: list[Symbol],
-        *,
-        heard: bool,
-        notes: list[Symbol],
-        draft: Draft,
-        respond: bool,
-        max_tokens: int,
-        folded: int = 0,
-        spoken: bool = True,
-        line: HeardLine | None = None,
-        voice: Voice | None = None,
-    ) -> AnswerLane:
-        """An answer lane forked from the trunk's tip."""
-        seq = self._memory.fork(self.trunk.seq)
-        base = len(seq.symbols)
-        self._memory.extend(seq, prefix)
-        frames = sum(symbol < 0 for symbol in seq.symbols)
-        return AnswerLane(
-            self._dialect,
-            self._memory,
-            seq,
-            base=base,
-            attempt=attempt,
-            heard=heard,
-            notes=notes,
-            line=line,
-            voice=voice,
-            draft=draft,
-            respond=respond,
-            max_tokens=max_tokens,
-            max_heard_tokens=HEARD_TOKENS_LEAST + frames + folded,
-            plan=self._plan if spoken else replace(self._plan, order=Order.THINK_BEFORE),
-        )
-
-    def _speaking_phase(self, lane: AnswerLane) -> SpeakingPhase:
-        return SpeakingPhase(self._dialect, self._memory, lane, self._plan)
-
-    def _accept_answer(self, lane: AnswerLane, token: int, logprob: float) -> list[FromEngine]:
-        turn = self.turn
-        assert turn is not None and self._speaking is not None
-        if self._speaking.withholds(token):
-            return []
-        pieces = lane.accept(token, logprob)
-        self._speaking.spoke(pieces.answer)
-        turn.answer += pieces.answer
-        if turn.closed and turn.is_audio and pieces.transcript is not None and not self.trunk.last.notes:
+    def _accept_answer(self, attempt: Attempt, token: int, logprob: float) -> list[FromEngine]:
+        turn, lane = self.turn, attempt.lane
+        assert turn is not None, "an attempt answers a turn"
+        messages = attempt.accept(turn, token, logprob)
+        has_line = any(isinstance(message, Transcript) for message in messages)
+        if turn.closed and turn.is_audio and has_line:
             self.trunk.last.notes = list(lane.heard_tokens)
-        messages = reports.of_answer(self._session, turn, lane, pieces, self._speaking.tokens)
         if lane.phase is Phase.ENDED:
-            self._drop_answer_lane()
+            self._drop_attempt()
         return messages
-
-    def _accept_thought(self, speaking: SpeakingPhase, token: int) -> list[FromEngine]:
-        assert self.turn is not None and self._answer_lane is not None
-        before, attempt = speaking.tokens, self._answer_lane.attempt
-        text = speaking.thought(token)
-        return reports.of_thought(self._session, self.turn, attempt, text, speaking.tokens - before)
 
     def _close_user_part(self, turn: Turn) -> None:
         """Audio and tail become an item. The answer lane goes on: what it was forked from has not changed."""
@@ -467,11 +367,11 @@ class Mind:
         turn.closed = True
         self._folding.drop()
         symbols = [*open_symbols(turn, turn.folded), *turn.tail, *self._dialect.audio_close()]
-        notes = self._answer_lane.heard_tokens if self._answer_lane is not None else turn.notes
+        notes = turn.notes if self._attempt is None else self._attempt.lane.heard_tokens
         item = Item(turn.item, "user", symbols, True, list(notes), len(turn.folded.line), turn.voice)
         self.trunk.close_turn(item)
-        if self._answer_lane is not None:
-            self.trunk.adopt(self._answer_lane.seq)
+        if self._attempt is not None:
+            self.trunk.adopt(self._attempt.lane.seq)
 
     def _settle(self, answer: str | None, answer_item: str | None = None) -> None:
         """The turn in hand is over; `answer` is what was heard of it."""
@@ -490,16 +390,13 @@ class Mind:
 
     def _settle_finished(self) -> None:
         """Before the history is edited: an answer that has ended belongs to it."""
-        if self.turn is not None and self.turn.closed and self._answer_lane is None:
+        if self.turn is not None and self.turn.closed and self._attempt is None:
             self._settle(answer=self.turn.answer)
 
-    def _drop_answer_lane(self) -> None:
-        if self._speaking is not None:
-            self._speaking.drop()
-            self._speaking = None
-        if self._answer_lane is not None:
-            self._memory.drop(self._answer_lane.seq)
-            self._answer_lane = None
+    def _drop_attempt(self) -> None:
+        if self._attempt is not None:
+            self._attempt.drop()
+            self._attempt = None
 
     def _drop_rehearsal(self) -> None:
         """The rehearsal is over; what it wrote is tried first in the next attempt."""
@@ -523,4 +420,4 @@ class Mind:
 
     def _drop_lanes(self) -> None:
         self._drop_listening_lanes()
-        self._drop_answer_lane()
+        self._drop_attempt()
