@@ -240,7 +240,7 @@ class EngineCore:
         voice = session.meter.measure(step.voice for step in steps if step.voice is not None)
         if line is not None and voice is not None and voice.sounds.stand_out:
             # A transcriber knows speech and takes the rest for words; the decoder was taught with such sounds.
-            line = replace(line, is_sure=False)
+            line = replace(line, words=(), is_sure=False)
         return [symbol for step in steps for symbol in self._decoder.frames.put(step.embeddings)], line, voice
 
     def _end_turn(self, session: Session, message: m.EndTurn) -> None:

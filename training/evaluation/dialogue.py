@@ -150,11 +150,11 @@ class Dialogue:
         line = words.line(tail)
         self._lay(trunk, tail, meter)
         voice = meter.measure()
-        is_sure = bool(line.words) and fmean(line.logprobs) >= LEAST_SURE_LINE
-        is_sure = is_sure and not (voice is not None and voice.sounds.stand_out)  # as the engine
+        is_speech = voice is None or not voice.sounds.stand_out  # else nothing of it is believed, as in the engine
+        is_sure = is_speech and bool(line.words) and fmean(line.logprobs) >= LEAST_SURE_LINE
         self._decoder.extend(trunk, self._close_user)
         return _Heard(
-            notes=self._words(note.word for note in noted),
+            notes=self._words(note.word for note in noted if is_speech),
             noted=tuple(noted),
             seconds=clip.seconds,
             voice=voice,
