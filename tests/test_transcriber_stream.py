@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -108,3 +110,33 @@ def test_a_new_turn_knows_nothing_of_the_last() -> None:
 def test_without_sound_there_is_no_word() -> None:
     stream = TranscriberStream(tiny_transcriber(0))
     assert stream.line(EncoderStream(small_model(), right_context_ms=320).hear_tail()).words == ()
+
+
+def settled_words(stream: TranscriberStream) -> list[str]:
+    return [word for run in stream.settled for word in run.words]
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_what_is_settled_is_what_every_later_line_begins_with(seed: int) -> None:
+    """Across the segments of a turn, too."""
+    pcm = noise(11 * RATE_HZ, seed)
+    encoder, stream = EncoderStream(small_model(), right_context_ms=320), TranscriberStream(tiny_transcriber(seed))
+    before: list[str] = []
+    settled: list[int] = []  # steps at which something was
+    steps = encoder.hear(pcm)
+    border = len(steps) * 9 // 10
+    for number, step in enumerate(steps):
+        stream.hear(replace(step, begins_segment=number in (0, border)))
+        words = settled_words(stream)
+        assert words[: len(before)] == before
+        ends = [run.until for run in stream.settled]
+        assert ends == sorted(ends) and all(end <= stream.frames for end in ends)
+        assert all(run.words and run.logprobs for run in stream.settled)
+        if len(words) > len(before):
+            assert list(stream.line([]).words[: len(words)]) == words
+            settled.append(number)
+        before = words
+    # That words settle within a segment, too, shows `test_engine_folding`: random weights are seldom of one mind.
+    assert border in settled
+    stream.reset()
+    assert not stream.settled and stream.frames == 0
