@@ -20,7 +20,7 @@ from tests.decoder_tiny import EMBEDDED_MODEL
 from tests.encoder_reference import small_config
 from tests.test_encoder_voice_meter import spoken
 from training.checkpoint import load_format
-from training.evaluation.dialogue import Dialogue
+from training.evaluation.dialogue import Chosen, Dialogue
 from training.evaluation.trial import Manner, Trial
 from training.items import Clip, Example, Item
 
@@ -177,7 +177,7 @@ def test_an_evaluation_writes_what_the_engine_writes(decoder: Decoder, cues: boo
         lane = want.lane
         logits = decoder.step([Row(lane, lane.pending, want_logits=want.token)])[0]
         try:
-            want = steps.send(-1 if logits is None else int(logits[-1].argmax()))
+            want = steps.send(Chosen() if logits is None else Chosen(int(logits[-1].argmax())))
         except StopIteration as end:
             reply = end.value
             break

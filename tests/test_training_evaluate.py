@@ -15,17 +15,15 @@ from hypothesis import strategies as st
 
 from realtime.clock import FakeClock
 from realtime.engine import messages as m
-from realtime.engine import transcribing
 from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore, seed_dialect
 from realtime.engine.loader import load_engine
-from realtime.mind import Order, ThinkingPlan
+from realtime.mind import Order, ThinkingPlan, ears
 from tests.decoder_tiny import EMBEDDED_MODEL
 from tests.transcriber_tiny import tiny_transcriber
 from training.checkpoint import read_config
 from training.evaluate import Evaluation, evaluate
 from training.evaluation import human_speech, scores, small_talk, tables
-from training.evaluation.dialogue import LEAST_SURE_LINE
 from training.evaluation.human_speech import read_wav
 from training.evaluation.material import evenly
 from training.evaluation.scores import Tried
@@ -217,13 +215,11 @@ def test_it_writes_what_the_engine_writes(served: ServedModel, one_ear: Path) ->
         assert [note.word for note in reply.noted] == notes
 
 
-@pytest.mark.parametrize("least_sure", [LEAST_SURE_LINE, 1.0])  # sure of its words, and never sure
+@pytest.mark.parametrize("bias", [ears.BIAS, -100.0])  # as it is, and the transcriber always believed
 def test_with_a_transcriber_it_writes_what_the_engine_writes(
-    least_sure: float, monkeypatch: pytest.MonkeyPatch, served: ServedModel
+    bias: float, monkeypatch: pytest.MonkeyPatch, served: ServedModel
 ) -> None:
-    assert LEAST_SURE_LINE == transcribing.LEAST_SURE_LINE
-    monkeypatch.setattr("training.evaluation.dialogue.LEAST_SURE_LINE", least_sure)
-    monkeypatch.setattr(transcribing, "LEAST_SURE_LINE", least_sure)
+    monkeypatch.setattr(ears, "BIAS", bias)
     model = served_with_transcriber()
     dialect = seed_dialect(model.decoder, json.loads((EMBEDDED_MODEL / "config.json").read_text())["system_prompt"])
     # Nonsense makes the decoder think in two lines; by default the engine would speak behind the first.
@@ -246,7 +242,8 @@ def test_with_a_transcriber_it_writes_what_the_engine_writes(
     assert len(model.decoder.frames) == 0
 
 
-def test_a_transcribers_line_stands_whether_notes_are_wanted_or_not() -> None:
+def test_a_transcribers_line_stands_whether_notes_are_wanted_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ears, "BIAS", -100.0)
     model = served_with_transcriber()
     first, second = samples()[:2]
     trials = [first, Trial("x", second.example, first.example)]

@@ -12,6 +12,7 @@ from realtime.clock import FakeClock
 from realtime.decoder import Decoder
 from realtime.engine import messages as m
 from realtime.engine.core import EngineCore, seed_dialect
+from realtime.mind import lanes
 from realtime.transcriber import TranscriberStream
 from streaming_encoder import AudioModel, EncoderStream, load_audio_model
 from tests.decoder_tiny import EMBEDDED_MODEL
@@ -25,6 +26,12 @@ WIDTH = 384
 @pytest.fixture(scope="module")
 def parts() -> tuple[AudioModel, Decoder]:
     return load_audio_model(EMBEDDED_MODEL), Decoder.load(EMBEDDED_MODEL, kv_tokens=2048, threads=1)
+
+
+@pytest.fixture
+def believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transcriber's line is taken, however sure the decoder is of its own: these tests are about its words."""
+    monkeypatch.setattr(lanes, "own_is_better", lambda *scores: False)
 
 
 @pytest.fixture
@@ -80,6 +87,7 @@ def transcript_of(said: list[m.FromEngine]) -> m.Transcript:
     return transcript
 
 
+@pytest.mark.usefixtures("believed")
 def test_the_words_of_a_turn_are_the_transcribers(engine: EngineCore, parts: tuple[AudioModel, Decoder]) -> None:
     pcm = sample(0)
     notes, line = heard_alone(parts[0], pcm)
@@ -94,6 +102,7 @@ def test_the_words_of_a_turn_are_the_transcribers(engine: EngineCore, parts: tup
     assert order == [m.Transcript, m.Done]
 
 
+@pytest.mark.usefixtures("believed")
 def test_audio_that_comes_at_once_gives_the_same_words(engine: EngineCore, parts: tuple[AudioModel, Decoder]) -> None:
     pcm = sample(0)
     notes, line = heard_alone(parts[0], pcm)
@@ -102,6 +111,19 @@ def test_audio_that_comes_at_once_gives_the_same_words(engine: EngineCore, parts
     assert (notes_of(said), transcript_of(said).text) == (notes, line)
 
 
+def test_a_decoder_that_is_sure_of_its_own_line_is_believed(
+    engine: EngineCore, parts: tuple[AudioModel, Decoder]
+) -> None:
+    pcm = sample(0)
+    notes, line = heard_alone(parts[0], pcm)
+    said = speak(engine, pcm)
+    transcript = transcript_of(end(engine, 1, len(pcm)))
+    assert notes_of(said) == notes, "the notes are the transcriber's all the same"
+    assert transcript.text != line and transcript.text.endswith("how many apples do i have")
+    assert transcript.prior is not None and transcript.unheard is not None, "a listener was asked for the words"
+
+
+@pytest.mark.usefixtures("believed")
 def test_a_revoked_end_takes_nothing_back_and_goes_on(engine: EngineCore, parts: tuple[AudioModel, Decoder]) -> None:
     pcm = sample(0)
     cut = len(pcm) // 2
@@ -123,6 +145,7 @@ def test_where_nobody_speaks_there_are_no_words(engine: EngineCore) -> None:
     assert transcript.text == "[no speech]" and transcript.ready == 0
 
 
+@pytest.mark.usefixtures("believed")
 def test_two_speakers_at_once_are_heard_each_alone(engine: EngineCore, parts: tuple[AudioModel, Decoder]) -> None:
     engine.handle(m.OpenSession(session="t"))
     engine.handle(m.StartTurn(session="t", turn=1, at_sample=0))

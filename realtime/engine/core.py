@@ -6,7 +6,7 @@ comes from a `Clock`, so a recorded run replays. The loop of `realtime.engine.wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -344,7 +344,10 @@ class EngineCore:
         if transcribing is None or turn is None or turn.closed or not self.folds:
             return
         settled = transcribing.settled(len(turn.folded.words))
-        if settled is not None:
+        if settled is None:
+            return
+        voice = session.meter.measure(())
+        if voice is None or not voice.sounds.stand_out:  # else words in their place are not believed (`_tail`)
             session.mind.fold(settled)
 
     def _urgent_work(self) -> list[tuple[Session, Work]]:
@@ -369,10 +372,14 @@ class EngineCore:
 
     def _guess(self, entry: Work, spare: int) -> list[Symbol]:
         """What `entry`'s lane will probably write, as far as rows are left."""
-        room = min(spare, self._decoder.shape.max_position - len(entry.seq.symbols))
-        if not isinstance(entry.lane, AnswerLane) or room < 1:
+        left = self._decoder.shape.max_position - len(entry.seq.symbols)
+        if not isinstance(entry.lane, AnswerLane):
             return []
-        return entry.lane.draft.guess(room)
+        if 0 < len(entry.lane.unweighed) <= left:
+            # Read whole before the lane's own first word, however few rows are left: it would have to be laid anyhow.
+            return entry.lane.unweighed
+        room = min(spare, left)
+        return entry.lane.draft.guess(room) if room > 0 else []
 
     def _take_tokens(self, session: Session, entry: Work, row: Row, logits: torch.Tensor) -> list[m.FromEngine]:
         """The token at the lane's tip, and those behind it for as long as the guesses were right."""
@@ -380,6 +387,8 @@ class EngineCore:
         assert lane is not None, "logits were asked for a lane"
         out: list[m.FromEngine] = []
         tokens = logits.argmax(dim=1).tolist()
+        if isinstance(lane, AnswerLane) and lane.unweighed and list(row.guess) == lane.unweighed:
+            lane.weigh(_logprobs(logits, row.guess))
         right = 0
         while True:
             due = lane.due if isinstance(lane, AnswerLane) else None
@@ -443,6 +452,13 @@ class EngineCore:
         newest = max(self._sessions.values(), key=lambda session: session.order)
         newest.mind.cancel(newest.turn)
         return [self._fault(newest, error)]
+
+
+def _logprobs(logits: torch.Tensor, symbols: Sequence[Symbol]) -> list[float]:
+    """Log-probability of each of `symbols`, one behind the other."""
+    rows = logits[: len(symbols)]
+    chosen: torch.Tensor = rows[range(len(symbols)), list(symbols)] - torch.logsumexp(rows, dim=1)
+    return chosen.tolist()
 
 
 def _logprob(entry: Work, logits: torch.Tensor, token: int) -> float:

@@ -72,13 +72,12 @@ class Transcribing:
     def tail(self) -> tuple[list[Heard], HeardLine | None]:
         """If the turn ended here: the encoder's tail, and the whole line. Nothing may be waiting.
 
-        None where the transcriber hears no words. Where it is not sure of its words the decoder, which hears the same
-        frames, writes them.
+        None where the transcriber hears no words.
         """
         assert not self._waiting, "the line is written over everything that was heard"
         tail = self._encoder.hear_tail()
         line = self._stream.line(tail)
         if not line.words:
             return tail, None
-        is_sure = fmean(line.logprobs) >= LEAST_SURE_LINE
-        return tail, HeardLine(line.words, doubt_of(line.logprobs), line.finish, is_sure)
+        confidence = fmean(line.logprobs)
+        return tail, HeardLine(line.words, doubt_of(line.logprobs), line.finish, confidence=confidence)

@@ -69,8 +69,9 @@ class Vote:
         if lane.has_given_line:  # a transcriber writes what was said, and completes no question by itself
             return [self._with(transcript, self._wording.prior(lane.heard_tokens), 0, finish)]
         listening = self._heard(lane, turn.tail)
-        self._decoder.extend(listening, self._dialect.listening(turn.notes[len(turn.folded.line) :]))
-        prior, unheard = self._wording.ask(lane.heard_tokens, listening, lane.heard_tokens[len(turn.notes) :])
+        laid = lane.heard_tokens[len(turn.folded.line) : lane.given_tokens]
+        self._decoder.extend(listening, self._dialect.listening(laid))
+        prior, unheard = self._wording.ask(lane.heard_tokens, listening, lane.heard_tokens[lane.given_tokens :])
         self._decoder.drop(listening)
         return [self._with(transcript, prior, unheard, finish)]
 

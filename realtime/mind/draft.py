@@ -41,6 +41,10 @@ class Draft:
         self._written: list[Symbol] = []
         self._reach = REACH_FIRST
 
+    def again(self) -> Draft:
+        """The same guesses for a lane that begins anew."""
+        return Draft(self._earlier)
+
     @property
     def written(self) -> Sequence[Symbol]:
         """Everything the lane has written so far."""

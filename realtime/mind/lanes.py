@@ -9,11 +9,13 @@ They know token ids and their phase; not who speaks, what time it is, or how a t
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from realtime.mind.cues import Voice, last_line
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
+from realtime.mind.ears import own_is_better
 from realtime.mind.memory import Detokenizer, KvSequence, Memory, Symbol
 from realtime.mind.pace import Order, ThinkingPlan
 from realtime.mind.readiness import doubt_of
@@ -36,7 +38,8 @@ class Phase(enum.Enum):
 class HeardLine:
     """The whole line of what was heard, from a transcriber beside the lanes.
 
-    is_sure: the line stands; else the lane writes it, as if there were no transcriber.
+    is_sure: else the lane writes the line itself, as if there were no transcriber. confidence: mean log-probability of
+    its tokens, by which the line is weighed against the lane's own; None: it stands whatever the lane hears.
     doubt, finish: see `realtime.mind.readiness`.
     """
 
@@ -44,6 +47,15 @@ class HeardLine:
     doubt: float
     finish: float = 0.0
     is_sure: bool = True
+    confidence: float | None = None
+
+    @property
+    def stands(self) -> bool:
+        return self.is_sure and self.confidence is None
+
+    @property
+    def is_contested(self) -> bool:
+        return self.is_sure and self.confidence is not None
 
 
 @dataclass(slots=True)
@@ -86,7 +98,8 @@ class AnswerLane:
         seq: fork of the trunk, already extended with the prefix of the dialect.
         heard: True for an audio turn, whose think block opens with the line of what was heard.
         notes: tokens of that line that stand in the prefix, or before the audio as text (`realtime.mind.folding`).
-        line: the whole line as a transcriber heard it; where it is sure its words are the notes, and the lane ends it.
+        line: the whole line as a transcriber heard it; where it stands its words are the notes, and the lane ends it.
+        contested: tokens of that line behind the notes, where the lane writes its own and the better one is taken.
         voice: what was measured in the turn's sound, for the thought to state; None where nothing was.
         draft: guesses of what the lane will write.
         respond: False ends the lane when the line is complete.
@@ -111,6 +124,7 @@ class AnswerLane:
         max_heard_tokens: int,
         plan: ThinkingPlan,
         line: HeardLine | None = None,
+        contested: Sequence[Symbol] = (),
         voice: Voice | None = None,
     ) -> None:
         self._dialect = dialect
@@ -127,6 +141,12 @@ class AnswerLane:
         self.thought_tokens = 0
         self.answer_tokens = 0
         self.line = line
+        self._contested = list(contested)
+        # The decoder is asked for these before the lane takes its first token (`weigh`).
+        is_contested = line is not None and line.is_contested
+        self.unweighed: list[Symbol] = [*contested, dialect.line_end] if is_contested else []
+        self._given: list[float] = []  # log-probabilities of the contested tokens and of the end behind them
+        self.unwanted: list[Symbol] = []  # the lane's own line, where it was not believed
         self._voice = voice
         self._respond = respond
         self._max_tokens = max_tokens
@@ -139,6 +159,7 @@ class AnswerLane:
         self._answer_begun = False
         self._thought_lines = 0
         self._thought_line = ""  # the last one, so far
+        self._is_given = line is not None and line.stands
         self._hearing: list[float] = []  # log-probabilities of the words of the line
         self._answer_from = len(seq.symbols)
         self.cut: ThoughtCut | None = None  # the answer began before the thought was finished
@@ -150,13 +171,17 @@ class AnswerLane:
 
     @property
     def has_given_line(self) -> bool:
-        """A transcriber wrote the line of what was heard."""
-        return self.line is not None and self.line.is_sure
+        """The line of what was heard is the transcriber's: it stands, or it was found the better one."""
+        return self._is_given
 
     @property
     def due(self) -> int | None:
         """The token that comes next whatever the decoder would choose: the end of a given line."""
         return self._dialect.line_end if self.has_given_line and self.phase is Phase.HEARING else None
+
+    def weigh(self, logprobs: Sequence[float]) -> None:
+        """How likely the decoder finds each of `unweighed`."""
+        self._given, self.unweighed = list(logprobs), []
 
     def cue(self, thought_line: str) -> list[Symbol]:
         """What a thought whose last line so far is `thought_line` must go on with: a number that was measured."""
@@ -192,22 +217,45 @@ class AnswerLane:
 
     def _accept_heard(self, token: int, logprob: float) -> Pieces:
         special = self._dialect.special
+        self.unweighed = []  # it was asked before the first token, or there was no room for it
         if token in (special.think_end, special.im_end, special.wait):
-            return self._line_complete("", token, logprob)
+            return self._choose_line("", token, logprob)
         text = self._words.push(token)
         if "\n" in text:
-            return self._line_complete(text, token, logprob)
+            return self._choose_line(text, token, logprob)
         if len(self.heard_tokens) >= self._max_heard_tokens:
-            return self._line_complete("", special.im_end, logprob)
+            return self._choose_line("", special.im_end, logprob, is_loop=True)
         self._hearing.append(logprob)
         self.heard_tokens.append(token)
         self._line += text
         self._write([token])
         return Pieces()
 
+    def _choose_line(self, text: str, token: int, logprob: float, *, is_loop: bool = False) -> Pieces:
+        """The lane's own line has ended: take it, or the transcriber's in its place."""
+        if self.line is None or not self.line.is_contested:
+            return self._line_complete(text, token, logprob)
+        own = self.heard_tokens[self.given_tokens :]
+        self._is_given = own == self._contested
+        if self._is_given or not self._contested:
+            return self._line_complete(text, token, logprob)
+        assert self.line.confidence is not None
+        if self._given and not is_loop and own_is_better(self.line.confidence, [*self._hearing, logprob], self._given):
+            return self._line_complete(text, token, logprob)
+        self._is_given, self.unwanted = True, self.heard_tokens
+        notes = self.heard_tokens[: self.given_tokens]
+        self._memory.truncate(self.seq, self.prompt_tokens)
+        self.heard_tokens = [*notes, *self._contested]
+        self._words = self._dialect.detokenizer()
+        self._line = "".join(self._words.push(symbol) for symbol in self.heard_tokens)
+        self.draft = self.draft.again()
+        self.draft.follow(notes)
+        self._write(self._contested)
+        return self._line_complete("\n", self._dialect.line_end, self._given[-1] if self._given else 0.0)
+
     def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
         line = (self._line + text.partition("\n")[0]).strip()
-        doubt = doubt_of(self._hearing) if self.line is None or not self.line.is_sure else self.line.doubt
+        doubt = self.line.doubt if self._is_given and self.line is not None else doubt_of(self._hearing)
         pieces = Pieces(transcript=line, closing=logprob, doubt=doubt)
         self._words = self._dialect.detokenizer()
         self.phase = Phase.THINKING

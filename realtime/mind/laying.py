@@ -47,6 +47,9 @@ class Laying:
     ) -> AnswerLane:
         """The answer if the open turn ends with `tail`."""
         notes, laid = self._heard(turn, line)
+        contested: list[Symbol] = []
+        if line is not None and line.is_contested:
+            contested = self._dialect.line(line.words[len(turn.folded.words) :])
         return self._lane(
             attempt,
             [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(laid)],
@@ -54,8 +57,9 @@ class Laying:
             notes=notes,
             folded=len(turn.folded.line),
             line=line,
+            contested=contested,
             voice=voice,
-            draft=turn.tried.draft(),
+            draft=turn.tried.draft([*notes, *contested] if contested else ()),
             respond=respond,
             max_tokens=max_tokens,
             spoken=spoken,
@@ -75,6 +79,7 @@ class Laying:
             notes=last.notes,
             folded=last.folded_notes,
             line=None,
+            contested=[],
             voice=last.voice,
             draft=Draft(),
             respond=True,
@@ -86,6 +91,8 @@ class Laying:
         """The line of what was heard, as far as it is known, and what of it must be laid: all that is not folded."""
         folded = turn.folded
         if line is not None and not line.words:  # nothing of what the transcriber wrote is believed
+            return folded.line, []
+        if line is not None and line.is_contested:
             return folded.line, []
         if line is None or not line.is_sure:
             return turn.notes, turn.notes[len(folded.line) :]
@@ -102,6 +109,7 @@ class Laying:
         notes: list[Symbol],
         folded: int,
         line: HeardLine | None,
+        contested: list[Symbol],
         voice: Voice | None,
         draft: Draft,
         respond: bool,
@@ -122,6 +130,7 @@ class Laying:
             heard=heard,
             notes=notes,
             line=line,
+            contested=contested,
             voice=voice,
             draft=draft,
             respond=respond,

@@ -183,7 +183,7 @@ class Mind:
         if turn is None or turn.state is not TurnState.TENTATIVE or turn.attempt != attempt:
             return
         if self._attempt is not None:
-            turn.tried.keep(self._attempt.lane.draft.written)
+            turn.tried.keep_lane(self._attempt.lane)
         self._drop_attempt()
         self._memory.drop_frames(turn.tail)
         turn.tail, turn.answer, turn.state = [], "", TurnState.LISTENING
@@ -403,7 +403,7 @@ class Mind:
         if self._rehearsal is None:
             return
         if self.turn is not None:
-            self.turn.tried.keep(self._rehearsal.lane.draft.written)
+            self.turn.tried.keep_lane(self._rehearsal.lane)
         self._memory.drop(self._rehearsal.lane.seq)
         self._memory.drop_frames(self._rehearsal.tail)
         self._rehearsal = None

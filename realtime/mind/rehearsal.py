@@ -44,6 +44,7 @@ class Tried:
 
     def __init__(self) -> None:
         self._attempts: list[list[Symbol]] = []
+        self._unwanted: list[Symbol] = []
 
     def keep(self, written: Sequence[Symbol]) -> None:
         """An attempt is over. One that only says what a kept one says already changes nothing."""
@@ -52,5 +53,11 @@ class Tried:
             return
         self._attempts = [attempt, *self._attempts][:KEPT_ATTEMPTS]
 
-    def draft(self) -> Draft:
-        return Draft(self._attempts)
+    def keep_lane(self, lane: AnswerLane) -> None:
+        """The attempt `lane` is over. A line that it wrote and did not believe is written again, to be compared."""
+        self.keep(lane.draft.written)
+        self._unwanted = list(lane.unwanted) or self._unwanted
+
+    def draft(self, first: Sequence[Symbol] = ()) -> Draft:
+        """Guesses for the next attempt; `first` is tried before all others."""
+        return Draft([first, *self._attempts, self._unwanted])

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from realtime.decoder import Decoder
 from realtime.decoder.sequence import Sequence as Lane
 from realtime.mind.cues import cue_tokens, last_line
+from realtime.mind.ears import own_is_better
 from realtime.transcriber import Transcriber, TranscriberStream
 from streaming_encoder import AudioModel, EncoderStream, Heard, Voice, VoiceMeter
 from training.evaluation.trial import Manner, Noted, Reply, Trial
@@ -31,27 +32,38 @@ HEARD_TOKENS_PER_S, HEARD_TOKENS_LEAST = 14, 24
 # As the engine bounds a pass of notes (realtime/mind/notes.py).
 NOTE_TOKENS_PER_EMBEDDING, NOTE_TOKENS_LEAST = 2, 16
 _CLAUSE_ENDS = frozenset(".,;:!?")
-# As the engine (realtime/engine/transcribing.py): with a lower mean log-probability the decoder writes the line itself.
-LEAST_SURE_LINE = -0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """What a conversation waits for: `lane` computed to its end and, if asked, the token chosen there."""
+    """What a conversation waits for: `lane` computed to its end and, if asked, the token chosen there.
+
+    weigh: tokens whose log-probabilities are asked, were they to follow.
+    """
 
     lane: Lane
     token: bool = True
+    weigh: tuple[int, ...] = ()
 
 
-Steps: TypeAlias = Generator[Want, int, Reply]
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The token chosen, its natural log-probability, and those of the tokens to weigh. -1 where none was asked for."""
+
+    token: int = -1
+    logprob: float = 0.0
+    weighed: tuple[float, ...] = ()
+
+
+Steps: TypeAlias = Generator[Want, Chosen, Reply]
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
     """A turn that is over: the tokens of its notes, the notes, and its length.
 
-    voice: what was measured in it. line: tokens of the whole line of what was heard, where a transcriber wrote it and
-    was sure of it.
+    voice: what was measured in it. line: tokens of the whole line of what was heard, where a transcriber wrote it;
+    confidence: the mean log-probability of its tokens, by the transcriber.
     """
 
     notes: list[int]
@@ -59,6 +71,20 @@ class _Heard:
     seconds: float
     voice: Voice | None
     line: list[int] | None = None
+    confidence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The line of what was heard on its lane. given: tokens of it that the decoder has not written."""
+
+    given: list[int]
+    written: list[int]
+    is_whole: bool
+
+    @property
+    def tokens(self) -> list[int]:
+        return [*self.given, *self.written]
 
 
 class Dialogue:
@@ -106,7 +132,7 @@ class Dialogue:
 
     # --- the user's turn ----------------------------------------------------------------------------
 
-    def _listen_to(self, trunk: Lane, example: Example, manner: Manner) -> Generator[Want, int, _Heard | None]:
+    def _listen_to(self, trunk: Lane, example: Example, manner: Manner) -> Generator[Want, Chosen, _Heard | None]:
         """Lay a whole turn on the trunk, noting while it lasts. None for a turn in text."""
         decoder = self._decoder
         if example.clip is None:
@@ -151,14 +177,15 @@ class Dialogue:
         self._lay(trunk, tail, meter)
         voice = meter.measure()
         is_speech = voice is None or not voice.sounds.stand_out  # else nothing of it is believed, as in the engine
-        is_sure = is_speech and bool(line.words) and fmean(line.logprobs) >= LEAST_SURE_LINE
+        is_believed = is_speech and bool(line.words)
         self._decoder.extend(trunk, self._close_user)
         return _Heard(
             notes=self._words(note.word for note in noted if is_speech),
             noted=tuple(noted),
             seconds=clip.seconds,
             voice=voice,
-            line=self._words(line.words) if is_sure else None,
+            line=self._words(line.words) if is_believed else None,
+            confidence=fmean(line.logprobs) if is_believed else 0.0,
         )
 
     def _words(self, words: Iterable[str]) -> list[int]:
@@ -174,7 +201,7 @@ class Dialogue:
                 meter.push(step.voice)
         return count
 
-    def _note(self, trunk: Lane, notes: list[int], fresh: int) -> Generator[Want, int, list[int]]:
+    def _note(self, trunk: Lane, notes: list[int], fresh: int) -> Generator[Want, Chosen, list[int]]:
         """One pass of notes: the tokens to keep. A pass that leaves the format is dropped whole, as in the engine."""
         lane = self._decoder.fork(trunk)
         self._decoder.extend(lane, [*self._listen, *notes])
@@ -190,37 +217,30 @@ class Dialogue:
     def _answer(self, lane: Lane, turn: _Heard | None, manner: Manner) -> Steps:
         """Write the thought and the answer behind the user's turn, on `lane` itself."""
         decoder, special = self._decoder, self._special
-        heard: list[int] = []
-        is_whole = True
         if turn is None:
             decoder.extend(lane, _tokens(self._form.open_typed_answer))
-        elif turn.line is not None:  # the decoder only reads it, and whatever it would have chosen, the line ends there
-            decoder.extend(lane, [*_tokens(self._form.open_answer), *turn.line, *self._newline])
+            line = _Line([], [], is_whole=True)
         else:
-            decoder.extend(lane, [*_tokens(self._form.open_answer), *turn.notes])
-            limit = HEARD_TOKENS_LEAST + int(turn.seconds * HEARD_TOKENS_PER_S)
-            heard, stop = yield from self._write(lane, self._stops, limit, line=True)
-            is_whole = stop == self._newline[-1]
-            if not is_whole:
-                decoder.extend(lane, self._newline)
+            decoder.extend(lane, _tokens(self._form.open_answer))
+            line = yield from self._hear_out(lane, turn)
+        is_whole = line.is_whole
         thought: list[int] = []
-        stop = special.think_end
+        stop: int | None = special.think_end
         if manner.think_tokens == 0:
             decoder.extend(lane, [special.think_end, *self._newline])
         else:
             limit = LONGEST_THOUGHT if manner.think_tokens is None else manner.think_tokens
-            thought, stop = yield from self._write(lane, self._stops, limit, cue=self._cue(turn, heard, manner))
+            thought, stop = yield from self._write(lane, self._stops, limit, cue=self._cue(turn, line, manner))
             if stop is None:  # closed as the engine closes it
                 at_line_start = not thought or b"\n" in self._pieces(thought[-1])
                 decoder.extend(lane, [*([] if at_line_start else self._newline), special.think_end, *self._newline])
         is_whole &= stop == special.think_end or (stop is None and manner.think_tokens is not None)
         answer, stop = yield from self._write(lane, {*self._stops, special.wait}, LONGEST_ANSWER)
-        notes = [] if turn is None else turn.notes if turn.line is None else turn.line
         said = self._text(answer).strip()
-        given = turn is not None and turn.line is not None
-        before = len(heard) + (0 if given else 1) + len(thought) + 1
+        given = turn is not None and turn.line is not None and not line.written
+        before = len(line.written) + (0 if given else 1) + len(thought) + 1
         return Reply(
-            heard=self._text([*notes, *heard]).strip(),
+            heard=self._text(line.tokens).strip(),
             noted=() if turn is None else turn.noted,
             thought=self._text(thought).strip(),
             answer=said,
@@ -229,11 +249,35 @@ class Dialogue:
             tokens_to_clause=before + self._clause(answer),
         )
 
-    def _cue(self, turn: _Heard | None, heard: list[int], manner: Manner) -> Callable[[list[int]], list[int]]:
-        """What a thought written so far must go on with, as in the engine. heard: the line behind the notes."""
+    def _hear_out(self, lane: Lane, turn: _Heard) -> Generator[Want, Chosen, _Line]:
+        """Write the line of what was heard; of two, the decoder's own and the transcriber's, the one to be believed."""
+        notes = turn.notes if turn.line is None else []
+        self._decoder.extend(lane, notes)
+        start = len(lane)
+        limit = HEARD_TOKENS_LEAST + int(turn.seconds * HEARD_TOKENS_PER_S)
+        weigh = () if turn.line is None else (*turn.line, *self._newline)
+        logprobs: list[float] = []
+        weighed: list[float] = []
+        written, stop = yield from self._write(
+            lane, self._stops, limit, line=True, weigh=weigh, logprobs=logprobs, weighed=weighed
+        )
+        is_whole = stop == self._newline[-1]
+        given = turn.line
+        is_loop = stop is None
+        if given not in (None, written) and (is_loop or not own_is_better(turn.confidence, logprobs, weighed)):
+            assert given is not None
+            self._decoder.truncate(lane, start)
+            self._decoder.extend(lane, [*given, *self._newline])
+            return _Line(given, [], is_whole=True)
+        if not is_whole:
+            self._decoder.extend(lane, self._newline)
+        return _Line(written, [], is_whole) if written == given else _Line(notes, written, is_whole)
+
+    def _cue(self, turn: _Heard | None, line: _Line, manner: Manner) -> Callable[[list[int]], list[int]]:
+        """What a thought written so far must go on with, as in the engine."""
         if turn is None or not manner.cues:
             return lambda thought: []
-        words = len(self._text([*(turn.notes if turn.line is None else turn.line), *heard]).split())
+        words = len(self._text(line.tokens).split())
         encode = self._decoder.tokenizer.encode
         return lambda thought: cue_tokens(encode, last_line("", self._text(thought)), turn.voice, words)
 
@@ -254,15 +298,24 @@ class Dialogue:
         *,
         line: bool = False,
         cue: Callable[[list[int]], list[int]] = lambda written: [],
-    ) -> Generator[Want, int, tuple[list[int], int | None]]:
+        weigh: tuple[int, ...] = (),
+        logprobs: list[float] | None = None,
+        weighed: list[float] | None = None,
+    ) -> Generator[Want, Chosen, tuple[list[int], int | None]]:
         """Go on with `lane` greedily: (tokens written, the token that ended it or None at the limit).
 
         Ends at one of `stops`, or with `line` at the end of the line; the ending token is laid on the lane too.
-        cue: what must stand behind the tokens written so far, whatever would be chosen there.
+        cue: what must stand behind the tokens written so far, whatever would be chosen there. logprobs: gets those of
+        all tokens chosen, the ending one's too; weighed: those of `weigh`, had it stood here.
         """
         written: list[int] = []
         while True:
-            token = yield Want(lane)
+            chosen = yield Want(lane, weigh=() if written else weigh)
+            token = chosen.token
+            if logprobs is not None:
+                logprobs.append(chosen.logprob)
+            if weighed is not None:
+                weighed += chosen.weighed
             is_end = token in stops or (line and b"\n" in self._pieces(token))
             if not is_end and len(written) >= limit:
                 return written, None

@@ -13,11 +13,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from realtime.decoder import Decoder, Row
 from realtime.transcriber import Transcriber, load_transcriber
 from streaming_encoder import ChunkPlan, load_audio_model
 from training.checkpoint import load_format
-from training.evaluation.dialogue import Dialogue, Steps, Want
+from training.evaluation.dialogue import Chosen, Dialogue, Steps, Want
 from training.evaluation.trial import Manner, Reply, Trial
 
 CONVERSATIONS_AT_ONCE = 12
@@ -75,10 +78,10 @@ class ServedModel:
                     reserved[index] = need
                     steps = self._dialogue.steps(trial, manner)
                     active[index] = steps, next(steps)
-                for index, token in self._run(active):
+                for index, chosen in self._run(active):
                     steps, _ = active[index]
                     try:
-                        active[index] = steps, steps.send(token)
+                        active[index] = steps, steps.send(chosen)
                     except StopIteration as end:
                         done[index] = end.value
                         del active[index], reserved[index]
@@ -89,8 +92,8 @@ class ServedModel:
             for steps, _ in active.values():
                 steps.close()
 
-    def _run(self, active: dict[int, tuple[Steps, Want]]) -> list[tuple[int, int]]:
-        """One pass over what is wanted; (index, token) of those whose want is met, -1 where no token was wanted."""
+    def _run(self, active: dict[int, tuple[Steps, Want]]) -> list[tuple[int, Chosen]]:
+        """One pass over what is wanted: of those whose want is met, index and what was chosen."""
         left = PASS_ROWS
         chosen: list[tuple[int, Want]] = []
         rows: list[Row] = []
@@ -100,10 +103,19 @@ class ServedModel:
                 break
             if count:
                 chosen.append((index, want))
-                rows.append(Row(want.lane, count, want_logits=want.token and count == want.lane.pending))
+                is_whole = want.token and count == want.lane.pending
+                rows.append(Row(want.lane, count, want_logits=is_whole, guess=want.weigh if is_whole else ()))
             left -= count
-        met: list[tuple[int, int]] = []
+        met: list[tuple[int, Chosen]] = []
         for (index, want), logits in zip(chosen, self.decoder.step(rows), strict=True):
             if want.lane.pending == 0:
-                met.append((index, -1 if logits is None else int(logits[-1].argmax())))
+                met.append((index, Chosen() if logits is None else _chosen(logits, want.weigh)))
         return met
+
+
+def _chosen(logits: Tensor, weigh: tuple[int, ...]) -> Chosen:
+    """From logits [1 + len(weigh), vocab]: behind the lane, and behind each of `weigh`."""
+    logprobs = torch.log_softmax(logits, dim=1)
+    token = int(logits[0].argmax())
+    weighed = logprobs[range(len(weigh)), list(weigh)].tolist() if weigh else []
+    return Chosen(token, float(logprobs[0, token]), tuple(weighed))
