@@ -27,7 +27,8 @@ TAIL_MS = 2_500
 PAUSES_MS = (300, 500, 700)
 POLICIES = {
     "end-of-turn model alone, acted on at 240 ms": replace(
-        TurnPolicy.semantic_vad(), patience=Patience(sure_ms=240, likely_ms=240, plausible_ms=900, ceiling_ms=900, objected_ms=900)
+        TurnPolicy.semantic_vad(),
+        patience=Patience(sure_ms=240, likely_ms=240, plausible_ms=900, ceiling_ms=900, objected_ms=900),
     ),
     "semantic_vad, end-of-turn model alone": TurnPolicy.semantic_vad(),
     "server_vad 500 ms": TurnPolicy.server_vad(),

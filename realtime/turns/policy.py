@@ -71,10 +71,9 @@ MIND_PLAUSIBLE = 0.55
 MIND_OBJECTION = 0.2
 # It heard sound and no words.
 MIND_NO_WORDS = 0.0
-# The end-of-turn model is believed from here up where the mind finds the end plausible, from the second one up where it
-# only does not object, and asked for its leaning at the third. Below 0.95 it calls one pause in ten complete.
-ENDPOINT_SURE = 0.95
-ENDPOINT_SURE_ALONE = 0.97
+# The end-of-turn model is believed from the first one up where the mind has read the words and does not object, and
+# asked for its leaning at the second. From 0.95 to 0.98 it calls as many pauses as ends complete.
+ENDPOINT_SURE = 0.98
 ENDPOINT_LIKELY = 0.8
 # No vote yet, or one that says nothing.
 NEUTRAL = 0.5
@@ -182,15 +181,12 @@ class TurnPolicy:
         endpoint = votes.get(ENDPOINT_VOTE, 0.0)
         if mind < MIND_OBJECTION:
             return patience.objected_ms, CommitReason.SILENCE
-        melody_is_sure = endpoint >= (ENDPOINT_SURE if mind >= MIND_PLAUSIBLE else ENDPOINT_SURE_ALONE)
-        melody_is_sure = melody_is_sure and MIND_VOTE in votes and mind >= NEUTRAL
-        if mind >= MIND_SURE or melody_is_sure:
-            return patience.sure_ms, _who(mind >= MIND_LIKELY, melody_is_sure)
-        # A melody that is sure speaks for an end that the mind only doubts; a leaning, where nothing speaks against it.
-        melody_leans = endpoint >= (ENDPOINT_LIKELY if mind >= NEUTRAL else ENDPOINT_SURE)
-        if mind >= MIND_LIKELY or (melody_leans and MIND_VOTE in votes):
-            return patience.likely_ms, _who(mind >= MIND_LIKELY, melody_leans)
-        if melody_leans:
+        melody_is_sure = endpoint >= ENDPOINT_SURE and MIND_VOTE in votes
+        if mind >= MIND_SURE or (melody_is_sure and mind >= NEUTRAL):
+            return patience.sure_ms, _who(mind >= MIND_LIKELY, endpoint >= ENDPOINT_LIKELY)
+        if mind >= MIND_LIKELY or melody_is_sure:  # it speaks for an end that the mind only doubts
+            return patience.likely_ms, _who(mind >= MIND_LIKELY, endpoint >= ENDPOINT_LIKELY)
+        if endpoint >= ENDPOINT_LIKELY and mind >= NEUTRAL:
             return patience.plausible_ms, CommitReason.ENDPOINT
         if mind >= MIND_PLAUSIBLE:
             return patience.plausible_ms, CommitReason.SILENCE
