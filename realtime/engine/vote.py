@@ -68,6 +68,9 @@ class Vote:
         finish = None if lane.line is None else lane.line.finish
         if lane.has_given_line:  # a transcriber writes what was said, and completes no question by itself
             return [self._with(transcript, self._wording.prior(lane.heard_tokens), 0, finish)]
+        if lane.line is not None and len(transcript.text.split()) <= len(lane.line.words):
+            # Other words, and no more of them than the transcriber heard: none of them is made up.
+            return [self._with(transcript, self._wording.prior(lane.heard_tokens), 1, finish)]
         listening = self._heard(lane, turn.tail)
         laid = lane.heard_tokens[len(turn.folded.line) : lane.given_tokens]
         self._decoder.extend(listening, self._dialect.listening(laid))
