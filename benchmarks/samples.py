@@ -42,6 +42,9 @@ LONGEST_PAUSE_MS = 700
 WORDS_FOR_TWO_PAUSES = 6
 # The aligner is right to about this much; within it the quietest place is the gap.
 SEARCH_MS = 60
+# A word fades out behind the place where the aligner ends it. What is heard later is a breath, a click or the room: the
+# measurement's gate knows levels alone and takes the loudest of it for a voice.
+ALIGNED_WITHIN_MS = 100
 FADE_MS = 10
 # The tone of a quiet room at the level at which people speak; digital silence is no room.
 LEAST_TONE_DBFS = -66.0
@@ -92,6 +95,7 @@ class Sample:
     seconds: float
     pauses: tuple[Pause, ...] = ()
     key: str | None = None  # the words that any right answer has in it
+    speech_end_ms: int | None = None  # nothing behind it is speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,10 @@ class Source:
     words: tuple[tuple[str, int, int], ...]
     expected: str | None
     key: str | None = None
+
+    def speech_end_ms(self, grown_ms: float = 0.0) -> int | None:
+        """Where the last word is over, with the aligner's error; `grown_ms`: by how much the pauses made it longer."""
+        return int(self.words[-1][2] + grown_ms) + ALIGNED_WITHIN_MS if self.words else None
 
     @property
     def group(self) -> str:
@@ -245,7 +253,8 @@ def make(to: Path, variants: int = 3, seed: int = 0, *, long: bool = True) -> li
             "expected": source.expected, "key": source.key,
         }  # fmt: skip
         file = f"plain/{source.stem}.wav"
-        samples.append(Sample(file, "plain", **about, seconds=write(to / file, pcm)))
+        seconds = write(to / file, pcm)
+        samples.append(Sample(file, "plain", **about, seconds=seconds, speech_end_ms=source.speech_end_ms()))
         for variant in range(variants):
             random = np.random.default_rng([seed, zlib.crc32(source.name.encode()), variant])
             plan = pause_plan(source, random)
@@ -254,7 +263,8 @@ def make(to: Path, variants: int = 3, seed: int = 0, *, long: bool = True) -> li
             paused, pauses = with_natural_pauses(pcm, source, plan, random)
             file = f"paused/{source.stem}.{variant}.wav"
             seconds = write(to / file, paused)
-            samples.append(Sample(file, "paused", **about, seconds=seconds, pauses=pauses))
+            end_ms = source.speech_end_ms((len(paused) - len(pcm)) / PER_MS)
+            samples.append(Sample(file, "paused", **about, seconds=seconds, pauses=pauses, speech_end_ms=end_ms))
     if long:
         samples += asyncio.run(make_long(to))
     rows = ",\n".join(json.dumps(asdict(sample)) for sample in samples)

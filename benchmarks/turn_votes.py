@@ -201,8 +201,8 @@ class Ear:
         return said
 
 
-def recordings(variants: int, talkies: Sequence[Path]) -> Iterator[tuple[str, str, Pcm16, list[tuple[int, int]]]]:
-    """(group, name, samples, pauses in samples) of every recording of all sets."""
+def recordings(variants: int, talkies: Sequence[Path]) -> Iterator[Heard]:
+    """Every recording of all sets."""
     for folder in talkies:
         yield from actors(folder)
     known = [("tuning", source, pcm) for source, pcm in tuning()]
@@ -212,15 +212,18 @@ def recordings(variants: int, talkies: Sequence[Path]) -> Iterator[tuple[str, st
             random = np.random.default_rng([0, zlib.crc32(source.name.encode()), variant])
             if plan := pause_plan(source, random):
                 paused, pauses = with_natural_pauses(pcm, source, plan, random)
-                yield (
-                    group,
-                    f"{source.stem}.{variant}",
-                    paused,
-                    [(p.at_ms * PER_MS, (p.at_ms + p.ms) * PER_MS) for p in pauses],
-                )
+                end_ms = source.speech_end_ms((len(paused) - len(pcm)) / PER_MS)
+                assert end_ms is not None, "a sentence with a pause has words"
+                speech = paused[: end_ms * PER_MS]
+                spans = [(p.at_ms * PER_MS, (p.at_ms + p.ms) * PER_MS) for p in pauses]
+                yield group, f"{source.stem}.{variant}", paused, int(voiced_ends(speech, RATE_HZ)[-1]), spans
 
 
-def actors(folder: Path) -> Iterator[tuple[str, str, Pcm16, list[tuple[int, int]]]]:
+# Group, name, samples, where the speech ends, and the pauses (both in samples).
+Heard = tuple[str, str, Pcm16, int, list[tuple[int, int]]]
+
+
+def actors(folder: Path) -> Iterator[Heard]:
     """Lines of a game's actors, as `recordings` gives them; drawn by seed, as are their pauses."""
     spoken = open_talkie(folder).speech()
     found = 0
@@ -239,7 +242,8 @@ def actors(folder: Path) -> Iterator[tuple[str, str, Pcm16, list[tuple[int, int]
         source = Source(f"actors/{line.key}", line.script, stretches, None)
         plan = [(gap, 10 * int(random.integers(20, 71))) for gap in range(len(places))]
         paused, pauses = with_natural_pauses(pcm, source, plan, random)
-        yield "actors", line.key, paused, [(p.at_ms * PER_MS, (p.at_ms + p.ms) * PER_MS) for p in pauses]
+        spans = [(p.at_ms * PER_MS, (p.at_ms + p.ms) * PER_MS) for p in pauses]
+        yield "actors", line.key, paused, int(voiced_ends(paused, RATE_HZ)[-1]), spans
         found += 1
         if found == ACTORS:
             return
@@ -306,11 +310,11 @@ def main() -> None:
     ear = Ear(core)
     outcomes: list[Outcome] = []
     votes: list[Vote] = []
-    for group, name, pcm, pauses in recordings(arguments.variants, arguments.talkie):
+    for group, name, pcm, speech_end, pauses in recordings(arguments.variants, arguments.talkie):
         if arguments.only not in (None, group):
             continue
         whole = np.concatenate([pcm, quiet(pcm, TAIL_MS)])
-        outcome, cast = ear.hear(group, name, whole, int(voiced_ends(pcm, 16_000)[-1]), pauses)
+        outcome, cast = ear.hear(group, name, whole, speech_end, pauses)
         outcomes.append(outcome)
         votes += cast
     report(outcomes, votes)

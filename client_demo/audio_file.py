@@ -7,7 +7,7 @@ that lie about their length) and most other formats too.
 from __future__ import annotations
 
 import wave
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -30,6 +30,13 @@ class Recording:
     pcm: Pcm
     sample_rate_hz: int
     voiced_ends: npt.NDArray[np.int64]
+
+    def until(self, speech_end_ms: int | None) -> Recording:
+        """The same with nothing voiced behind `speech_end_ms`; None changes nothing."""
+        if speech_end_ms is None:
+            return self
+        is_speech = self.voiced_ends <= speech_end_ms * self.sample_rate_hz // 1000
+        return replace(self, voiced_ends=self.voiced_ends[is_speech])
 
     @property
     def duration_ms(self) -> float:

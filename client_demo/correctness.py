@@ -1,7 +1,8 @@
 """Whether the answers and the notes were right, where somebody wrote down what to expect. Pure; it knows no wire.
 
 The file of `--expect` is a JSON array of objects with `file` and any of `transcript` (or `text`), `expected_answer`
-(or `expected`) and `key`, as models/embedded/samples/expected.json has them. Files are matched by their name alone.
+(or `expected`), `key` and `speech_end_ms`, as models/embedded/samples/expected.json has them. Files are matched by
+their name alone.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ from client_demo.errors import UsageFailure
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is said in one recording, what is to be answered, and the words that any right answer has in it."""
+    """What is said in one recording, what is to be answered, and the words that any right answer has in it.
+
+    speech_end_ms: what is heard later than this is no speech, but a breath, a click or the room.
+    """
 
     transcript: str | None
     answer: str | None
     key: str | None
+    speech_end_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ def read_expectations(path: Path) -> dict[str, Expectation]:
 
 def _expectation(entry: Mapping[str, Any]) -> Expectation:
     answer = entry.get("expected_answer", entry.get("expected"))
-    return Expectation(entry.get("transcript", entry.get("text")), answer, entry.get("key"))
+    return Expectation(entry.get("transcript", entry.get("text")), answer, entry.get("key"), entry.get("speech_end_ms"))
 
 
 def judge(expected: Expectation, transcript: str, answer: str) -> Verdict:

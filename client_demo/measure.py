@@ -100,6 +100,8 @@ async def measure(options: MeasureOptions, progress: Progress | None = None) -> 
         await require_cascade()
     rate = WIRE_RATE_HZ[options.transport]
     recordings = [await asyncio.to_thread(read_recording, file, rate) for file in options.files]
+    ends = {name: expectation.speech_end_ms for name, expectation in expected.items()}
+    recordings = [each.until(ends.get(Path(each.name).name)) for each in recordings]
     turns = options.turns or len(recordings) * len(_efforts(options))
     findings = _Findings(turns * options.sessions, progress)
     begin = time.monotonic()

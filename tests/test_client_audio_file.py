@@ -104,3 +104,12 @@ def test_a_written_reply_reads_back(tmp_path: Path) -> None:
     assert np.array_equal(read_recording(tmp_path / "reply.wav", 24_000).pcm, pcm)
     with pytest.raises(AudioFileFailure, match="cannot be written"):
         write_wav(tmp_path / "no" / "such" / "reply.wav", pcm, 24_000)
+
+
+def test_what_is_heard_behind_the_end_of_speech_is_no_speech() -> None:
+    recording = read_recording(SAMPLES / "00_add_piper.wav", 16_000)
+    end_ms = int(recording.voiced_ends[-1]) // 16
+    cut = recording.until(end_ms - 200)
+    assert cut.pcm is recording.pcm and 0 < int(cut.voiced_ends[-1]) <= (end_ms - 200) * 16
+    assert recording.until(None) is recording
+    assert np.array_equal(recording.until(end_ms + 1).voiced_ends, recording.voiced_ends)
