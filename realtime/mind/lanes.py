@@ -236,13 +236,21 @@ class AnswerLane:
         if self.line is None or not self.line.is_contested:
             return self._line_complete(text, token, logprob)
         own = self.heard_tokens[self.given_tokens :]
-        self._is_given = own == self._contested
-        if self._is_given or not self._contested:
-            return self._line_complete(text, token, logprob)
+        # Behind words that are settled "nobody spoke" is no part of a line.
+        is_candidate = bool(self._given) and not is_loop and not (self.given_tokens and own == self._dialect.line(()))
         assert self.line.confidence is not None
-        if self._given and not is_loop and own_is_better(self.line.confidence, [*self._hearing, logprob], self._given):
-            return self._line_complete(text, token, logprob)
-        self._is_given, self.unwanted = True, self.heard_tokens
+        if own != self._contested:
+            if is_candidate and own_is_better(self.line.confidence, [*self._hearing, logprob], self._given):
+                return self._line_complete(text, token, logprob)
+            self._lay_given()
+        if own != self._contested or token != self._dialect.line_end:
+            logprob = self._given[-1] if self._given else 0.0
+        self._is_given = True  # so it ends as a line that stands does, whatever the lane would have chosen
+        return self._line_complete("\n", self._dialect.line_end, logprob)
+
+    def _lay_given(self) -> None:
+        """The transcriber's line in place of the lane's own."""
+        self.unwanted = self.heard_tokens
         notes = self.heard_tokens[: self.given_tokens]
         self._memory.truncate(self.seq, self.prompt_tokens)
         self.heard_tokens = [*notes, *self._contested]
@@ -251,7 +259,6 @@ class AnswerLane:
         self.draft = self.draft.again()
         self.draft.follow(notes)
         self._write(self._contested)
-        return self._line_complete("\n", self._dialect.line_end, self._given[-1] if self._given else 0.0)
 
     def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
         line = (self._line + text.partition("\n")[0]).strip()

@@ -46,6 +46,8 @@ class Laying:
         spoken: bool = True,
     ) -> AnswerLane:
         """The answer if the open turn ends with `tail`."""
+        if line is not None and line.is_contested and turn.folded.words and len(line.words) <= len(turn.folded.words):
+            line = replace(line, confidence=None)  # nothing behind words that are settled: nothing to contest
         notes, laid = self._heard(turn, line)
         contested: list[Symbol] = []
         if line is not None and line.is_contested:

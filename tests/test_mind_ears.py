@@ -1,0 +1,294 @@
+"""A contested line: the lane goes on with the transcriber's line or its own, whole, as if it had been laid so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from realtime.engine.messages import Transcript
+from realtime.mind import Mind, Order, ThinkingPlan
+from realtime.mind.ears import own_is_better
+from realtime.mind.lanes import AnswerLane, HeardLine, Phase
+from realtime.mind.laying import HEARD_TOKENS_LEAST
+from realtime.mind.memory import Symbol
+from realtime.mind.turn import Folded
+from tests.mind_tiny import NEWLINE, SPECIAL, encode, tiny_dialect
+from tests.test_mind_lanes import Memory
+
+DIALECT = tiny_dialect()
+FRAMES = [~0, ~1]
+GIVEN = ("ab", "cd")
+OWN = ("ab", "xy")
+FOLDED = ("st", "uv")
+# Under the rule itself: the transcriber in doubt and the decoder sure, and the other way round.
+BELIEVED, UNBELIEVED = (-1.0, -0.01), (-0.05, -1.5)
+
+logprobs = st.floats(-6, 0)
+lines = st.lists(logprobs, min_size=1, max_size=12)
+
+
+# --- the rule ---------------------------------------------------------------------------------------
+
+
+def test_the_rule_believes_who_is_sure() -> None:
+    assert own_is_better(-1.0, [-0.01] * 5, [-2.0] * 5)
+    assert not own_is_better(-0.05, [-1.5] * 5, [-1.0] * 5)
+    assert not own_is_better(-1.0, [], [-2.0])
+    assert own_is_better(-0.5, [-0.05], []) and not own_is_better(-0.5, [-1.5], [])
+
+
+@given(logprobs, st.lists(st.floats(-0.6, 0), min_size=1, max_size=12), lines, st.floats(0, 3), st.data())
+def test_the_rule_is_monotone_in_every_sign(
+    transcriber: float, own: list[float], given: list[float], less: float, data: st.DataObject
+) -> None:
+    """What is believed still is with a transcriber less sure, or a decoder surer of its line or less of the other."""
+    assume(own_is_better(transcriber, own, given))
+    assert own_is_better(transcriber - less, own, given)
+    at = data.draw(st.integers(0, len(own) - 1))
+    assert own_is_better(transcriber, [p if i != at else min(0.0, p + less) for i, p in enumerate(own)], given)
+    at = data.draw(st.integers(0, len(given) - 1))
+    assert own_is_better(transcriber, own, [p if i != at else p - less for i, p in enumerate(given)])
+
+
+# --- the lane ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Attempt:
+    """An answer lane on a turn of two frames, `folded` words before them, and what it told of its line."""
+
+    contested: bool
+    confidence: float = BELIEVED[0]
+    folded: tuple[str, ...] = ()
+    rest: tuple[str, ...] = GIVEN
+    order: Order = Order.THINK_BEFORE
+    respond: bool = True
+    told: list[Transcript] = field(default_factory=list)
+    attempt: int = 0
+
+    def __post_init__(self) -> None:
+        plan = ThinkingPlan(self.order)
+        self.mind = Mind("s", DIALECT, Memory(), note_interval_frames=None, plan=plan)  # type: ignore[arg-type]
+        self.mind.start_turn(1)
+        self.mind.hear(FRAMES, 160)
+        assert self.mind.turn is not None
+        if self.folded:
+            text = DIALECT.text_item("user", " ".join(self.folded))
+            self.mind.turn.folded = Folded(self.folded, 0, text, DIALECT.line(self.folded))
+        self.end()
+
+    def end(self) -> None:
+        """A tentative end, with the same line."""
+        self.attempt += 1
+        confidence = self.confidence if self.contested else None
+        line = HeardLine((*self.folded, *self.rest), -0.25, 0.5, confidence=confidence)
+        self.mind.end_turn(self.attempt, [], 160, line=line, respond=self.respond)
+        assert self.mind._attempt is not None
+        self.lane: AnswerLane = self.mind._attempt.lane
+        self.prefix = list(self.lane.seq.symbols)
+
+    def weigh(self, logprob: float = -3.0) -> None:
+        self.lane.weigh([logprob] * len(self.lane.unweighed))
+
+    def write(self, tokens: list[int], logprob: float = BELIEVED[1]) -> None:
+        """One token after the other, until the line is complete; a given line's end is due, whatever is chosen."""
+        for token in tokens:
+            if self.lane.phase is not Phase.HEARING:
+                break
+            chosen = token if self.lane.due is None else self.lane.due
+            said = self.mind.accept(self.lane, chosen, logprob)
+            self.told += [message for message in said if isinstance(message, Transcript)]
+
+    @property
+    def laid(self) -> list[Symbol]:
+        """What stands behind the prefix."""
+        assert self.lane.seq.symbols[: len(self.prefix)] == self.prefix
+        return list(self.lane.seq.symbols[len(self.prefix) :])
+
+
+def line(words: tuple[str, ...]) -> list[int]:
+    return [*DIALECT.line(words), NEWLINE]
+
+
+def standing(folded: tuple[str, ...] = (), rest: tuple[str, ...] = GIVEN, **options: object) -> Attempt:
+    """The same turn where the transcriber's line was laid from the start."""
+    lane = Attempt(False, folded=folded, rest=rest, **options)  # type: ignore[arg-type]
+    lane.write([NEWLINE])
+    return lane
+
+
+def assert_is_the_transcribers(contested: Attempt, reference: Attempt) -> None:
+    ours, theirs = contested.lane, reference.lane
+    assert list(ours.seq.symbols) == list(theirs.seq.symbols)
+    assert (ours.transcript, ours.heard_tokens, ours.phase) == (theirs.transcript, theirs.heard_tokens, theirs.phase)
+    assert list(ours.draft.written) == list(theirs.draft.written)
+    assert ours.has_given_line
+    assert [(t.text, t.doubt) for t in contested.told] == [(t.text, t.doubt) for t in reference.told]
+    assert len(contested.told) == 1 and contested.told[0].doubt == -0.25
+
+
+folded_or_not = pytest.mark.parametrize("folded", [(), FOLDED], ids=["whole", "folded"])
+
+
+@folded_or_not
+def test_the_same_line_is_the_transcribers_and_nothing_is_laid_again(folded: tuple[str, ...]) -> None:
+    subject = Attempt(True, folded=folded)
+    subject.weigh()
+    subject.write(DIALECT.line(GIVEN))
+    subject.lane.seq.computed = before = len(subject.lane.seq.symbols)  # type: ignore[misc]
+    subject.write([NEWLINE])
+    assert subject.lane.seq.computed == before, "nothing that was computed was taken back"
+    assert_is_the_transcribers(subject, standing(folded))
+    assert not subject.lane.unwanted
+
+
+@folded_or_not
+def test_another_line_that_is_not_believed_leaves_no_trace(folded: tuple[str, ...]) -> None:
+    confidence, logprob = UNBELIEVED
+    subject = Attempt(True, confidence, folded)
+    subject.weigh()
+    subject.write(line(OWN), logprob)
+    assert_is_the_transcribers(subject, standing(folded))
+    assert subject.lane.unwanted == DIALECT.line((*folded, *OWN))
+
+
+@folded_or_not
+def test_another_line_that_is_believed_stays(folded: tuple[str, ...]) -> None:
+    subject = Attempt(True, folded=folded)
+    subject.weigh()
+    subject.write(line(OWN))
+    assert subject.laid == line(OWN)
+    assert [t.text.split() for t in subject.told] == [[*folded, *OWN]]
+    assert not subject.lane.has_given_line and not subject.lane.unwanted
+    assert subject.told[0].doubt != -0.25
+
+
+def test_a_loop_is_not_believed_however_sure_it_is() -> None:
+    subject = Attempt(True)
+    subject.weigh()
+    subject.write(encode("a" * 500))
+    assert_is_the_transcribers(subject, standing())
+    assert 0 < len(subject.lane.unwanted) <= HEARD_TOKENS_LEAST + len(FRAMES)
+
+
+def test_a_transcribers_line_longer_than_the_bound_is_no_loop() -> None:
+    words = ("abc",) * 12
+    subject = Attempt(True, rest=words)
+    assert len(DIALECT.line(words)) > HEARD_TOKENS_LEAST + len(FRAMES)
+    subject.weigh()
+    subject.write(line(words))
+    assert_is_the_transcribers(subject, standing(rest=words))
+
+
+def test_a_line_that_nobody_weighed_is_the_transcribers() -> None:
+    subject = Attempt(True)
+    assert subject.lane.unweighed == line(GIVEN)
+    subject.write(line(OWN))
+    assert_is_the_transcribers(subject, standing())
+    assert subject.lane.unweighed == [], "it is too late to ask"
+
+
+def test_the_same_line_closed_without_its_end_gets_one() -> None:
+    subject = Attempt(True)
+    subject.weigh()
+    subject.write([*DIALECT.line(GIVEN), SPECIAL.think_end])
+    assert_is_the_transcribers(subject, standing())
+
+
+def test_without_a_response_the_lane_ends_with_the_chosen_line() -> None:
+    confidence, logprob = UNBELIEVED
+    subject = Attempt(True, confidence, respond=False)
+    subject.weigh()
+    subject.write(line(OWN), logprob)
+    assert subject.lane.phase is Phase.ENDED
+    assert [t.text for t in subject.told] == [" ".join(GIVEN)]
+
+
+@pytest.mark.parametrize("written", [["[no", "speech]"], ["xy"]])
+def test_where_all_words_are_settled_nothing_is_contested(written: list[str]) -> None:
+    subject = Attempt(True, folded=FOLDED, rest=())
+    assert not subject.lane.unweighed
+    subject.write(line(tuple(written)))
+    assert_is_the_transcribers(subject, standing(FOLDED, ()))
+    assert subject.told[0].text == " ".join(FOLDED)
+
+
+def test_nobody_spoke_is_no_part_of_a_line() -> None:
+    subject = Attempt(True, folded=FOLDED)
+    subject.weigh()
+    subject.write([*DIALECT.line(()), NEWLINE])
+    assert_is_the_transcribers(subject, standing(FOLDED))
+    whole = Attempt(True)
+    whole.weigh()
+    whole.write([*DIALECT.line(()), NEWLINE])
+    assert whole.laid == [*DIALECT.line(()), NEWLINE], "but it is a whole one"
+
+
+@folded_or_not
+def test_the_next_attempt_guesses_the_line_that_was_not_believed(folded: tuple[str, ...]) -> None:
+    confidence, logprob = UNBELIEVED
+    subject = Attempt(True, confidence, folded)
+    subject.weigh()
+    subject.write(line(OWN), logprob)
+    subject.mind.revoke(1)
+    subject.end()
+    assert subject.lane.draft.guess(6)[:6] == DIALECT.line(GIVEN), "the transcriber's words come first"
+    subject.weigh()
+    subject.write(DIALECT.line(OWN)[:5], logprob)  # " ab x"
+    assert subject.lane.draft.guess(1) == DIALECT.line(OWN)[5:6]
+
+
+@folded_or_not
+@pytest.mark.parametrize(("confidence", "logprob", "chosen"), [(*BELIEVED, OWN), (*UNBELIEVED, GIVEN)])
+def test_a_commit_while_the_line_is_written_keeps_the_whole_chosen_line(
+    confidence: float, logprob: float, chosen: tuple[str, ...], folded: tuple[str, ...]
+) -> None:
+    subject = Attempt(True, confidence, folded)
+    subject.weigh()
+    subject.write(line(OWN)[:2], logprob)
+    subject.mind.commit(1, "item")
+    subject.write(line(OWN)[2:], logprob)
+    item = subject.mind.trunk.last
+    assert item.id == "item" and item.notes == DIALECT.line((*folded, *chosen))
+    assert item.folded_notes == 3 * len(folded)
+
+
+@given(
+    st.lists(st.one_of(st.integers(0, 60), st.sampled_from(line(GIVEN))), max_size=60),
+    st.integers(0, 6),
+    st.sampled_from([BELIEVED, UNBELIEVED]),
+    st.booleans(),
+    st.sampled_from([(), FOLDED]),
+    st.sampled_from(Order),
+)
+@settings(deadline=None)
+def test_whatever_is_written_one_of_the_two_lines_stands_behind_the_prefix(
+    tokens: list[int],
+    same: int,
+    sure: tuple[float, float],
+    is_weighed: bool,
+    folded: tuple[str, ...],
+    order: Order,
+) -> None:
+    confidence, logprob = sure
+    subject = Attempt(True, confidence, folded, order=order)
+    prefix, unwritten = list(subject.prefix), list(subject.lane.heard_tokens)
+    if is_weighed:
+        subject.weigh()
+    tokens = [*line(GIVEN)[:same], *tokens, NEWLINE]
+    subject.write(tokens, logprob)
+    assert subject.lane.phase is not Phase.HEARING and len(subject.told) == 1
+    if subject.lane.has_given_line:
+        assert_is_the_transcribers(subject, standing(folded, order=order))
+        return
+    assert sure == BELIEVED and is_weighed and not subject.lane.unwanted
+    own = subject.lane.heard_tokens[len(unwritten) :]
+    assert own == tokens[: len(own)] != DIALECT.line(GIVEN), "the lane's own, token by token"
+    ended = [NEWLINE] if tokens[len(own)] == NEWLINE else []
+    behind = subject.laid[len(own) + len(ended) :]
+    assert subject.lane.seq.symbols == [*prefix, *own, *ended, *behind]
+    closed = DIALECT.close_thought(bool(ended))
+    assert behind == (closed if subject.lane.phase is Phase.ANSWERING else []) and (ended or behind)
