@@ -57,6 +57,7 @@ def test_with_a_transcriber_both_the_words_and_its_full_stop_must_speak_for_an_e
     assert readiness(-0.005, -0.6, 8, 0.001, 0, 0.1) == OBJECTS, "nothing speaks for an end"
     assert readiness(-0.005, -0.6, 8, 0.999, 5, 0.9) == OBJECTS, "nobody said the last words"
     assert readiness(-0.005, -0.6, 8, 0.999, None, 0.9) == PLAUSIBLE, "a listener would have noted another word"
+    assert readiness(-0.005, -1.5, 8, 0.999, 1, 0.9) == PLAUSIBLE < readiness(-0.005, -0.5, 8, 0.999, 1, 0.9)
     assert readiness(-0.005, -0.01, 8, None, 0, 0.9) == NEUTRAL, "without the words alone it is never sure"
 
 

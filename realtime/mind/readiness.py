@@ -47,6 +47,7 @@ PRIOR_WEIGHT, FINISH_WEIGHT, WORDS_WEIGHT, BIAS = 0.4, 0.45, 1.0, -1.1
 WORDS_MOST = 6  # a longer line is not more surely over
 SURE_SCORE, PLAUSIBLE_SCORE, LEAST_SCORE = 0.4, -0.2, -2.0
 LEAST_FINISH = 0.35  # what the words alone find complete, and the ear does not, is waited for
+GUESS_DOUBT = -1.0
 LEAST_ODDS = 1e-4  # a probability is not taken for surer than this
 # "Quick question", "okay", "hello": with so few words the end of the line says nothing about the turn.
 LEAST_WORDS = 3
@@ -71,7 +72,9 @@ def readiness(
     if prior is None:
         return NEUTRAL
     if finish is not None:
-        return _by_finish(prior, finish, words, unheard)
+        # Words of its own, and doubted: it may have guessed the last one.
+        is_guess = unheard != 0 and doubt < GUESS_DOUBT
+        return min(_by_finish(prior, finish, words, unheard), PLAUSIBLE if is_guess else SURE)
     if prior < LEAST_PRIOR:
         return OBJECTS
     if prior < PLAUSIBLE_PRIOR:
