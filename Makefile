@@ -43,6 +43,7 @@ bench: setup-dev  ## every benchmark, on an otherwise idle machine
 	$(BIN)/python -m benchmarks.turn_votes
 	$(BIN)/python -m benchmarks.barge_in
 	$(BIN)/python -m benchmarks.cut_ins
+	$(BIN)/python -m benchmarks.ears
 	$(BIN)/python -m benchmarks.threads
 	$(BIN)/python -m benchmarks.first_packet
 
