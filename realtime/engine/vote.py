@@ -20,7 +20,7 @@ from realtime.mind.memory import Symbol
 from realtime.mind.readiness import NO_WORDS, readiness
 
 # A drafted first clause is complete one step behind the words; one that has to be written is not waited for.
-WAITS_STEPS = 1
+WAITS_STEPS = 3
 
 
 class Vote:
