@@ -99,9 +99,9 @@ def test_pauses_inside_a_question_rarely_end_it(
     assert cut_ins <= most_cut_ins
 
 
-def test_a_mind_that_objects_keeps_the_turn_through_700_ms(voice: VoiceDetector, endpoint: EndpointDetector) -> None:
+def test_a_mind_that_objects_keeps_the_turn_through_800_ms(voice: VoiceDetector, endpoint: EndpointDetector) -> None:
     pcm = load(SAMPLES[3])
-    paused = with_pauses(pcm, natural_pauses(pcm, 250 * 16, len(pcm) - 500 * 16), 700)
+    paused = with_pauses(pcm, natural_pauses(pcm, 250 * 16, len(pcm) - 500 * 16), 800)
     last = len(paused) - SECOND // 2
 
     def mind(tentative: TentativeEnd) -> float:

@@ -71,10 +71,16 @@ def readiness(
         return OBJECTS
     if prior is None:
         return NEUTRAL
-    if finish is not None:
-        # Words of its own, and doubted: it may have guessed the last one.
-        is_guess = unheard != 0 and doubt < GUESS_DOUBT
-        return min(_by_finish(prior, finish, words, unheard), PLAUSIBLE if is_guess else SURE)
+    by_words = _by_words(closing, doubt, words, prior, unheard)
+    if finish is None:
+        return by_words
+    # Words of its own, and doubted: it may have guessed the last one.
+    is_guess = unheard != 0 and doubt < GUESS_DOUBT
+    by_finish = _by_finish(prior, finish, words, unheard)
+    return max(by_words, min(by_finish, PLAUSIBLE) if is_guess else by_finish)
+
+
+def _by_words(closing: float, doubt: float, words: int, prior: float, unheard: int | None) -> float:
     if prior < LEAST_PRIOR:
         return OBJECTS
     if prior < PLAUSIBLE_PRIOR:

@@ -100,7 +100,7 @@ class Patience:
 # (The protocol's own longest waits are 8, 4 and 2 s: a hosted model's safety net, and dead air to the one who waits.)
 EAGERNESS: Mapping[str, Patience] = {
     "low": Patience(sure_ms=480, likely_ms=960, plausible_ms=1_200, ceiling_ms=1_400, objected_ms=2_000),
-    "medium": Patience(sure_ms=192, likely_ms=480, plausible_ms=736, ceiling_ms=768, objected_ms=900),
+    "medium": Patience(sure_ms=192, likely_ms=480, plausible_ms=768, ceiling_ms=800, objected_ms=900),
     "high": Patience(sure_ms=128, likely_ms=368, plausible_ms=448, ceiling_ms=500, objected_ms=640),
 }
 EAGERNESS_AUTO = "medium"
