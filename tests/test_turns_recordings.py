@@ -47,7 +47,8 @@ def test_each_seed_sample_is_one_turn(path: Path, voice: VoiceDetector, endpoint
     loud = np.flatnonzero(np.abs(pcm) > 300)
     assert abs(end.speech_end_sample - int(loud[-1])) < 0.2 * SECOND, "the end is where the sound ends"
     wait_ms = (end.at_sample - end.speech_end_sample) / 16
-    assert wait_ms < (704 if end.reason == "endpoint" else 900) + 32
+    patience = TurnPolicy.semantic_vad().patience
+    assert wait_ms < (patience.plausible_ms if end.reason == "endpoint" else patience.objected_ms) + 32
 
 
 @pytest.mark.parametrize("name", ["14_beeps_piper.wav", "15_sweep_piper.wav"])
