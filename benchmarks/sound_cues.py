@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.voice_cues import answered, drawn, measured, options, print_answers, print_replies
+from benchmarks.voice_cues import compare, drawn, measured, options
 from realtime.mind.cues import LEAST_TONE_S
 from streaming_encoder import AudioModel, Voice
 from training.data.scenes import SOUND_KINDS
 from training.data.spoken_form import number
-from training.evaluation.served import ServedModel
 from training.evaluation.trial import Trial
 
 SEED = 8111
@@ -77,16 +76,7 @@ def main() -> None:
     parser = options("What measured cues of sounds are worth.")
     parser.add_argument("--kinds", nargs="+", choices=SOUND_KINDS, default=SOUND_KINDS)
     given = parser.parse_args()
-    console = Console()
-    asked = trials(given.items, given.families, given.kinds)
-    model = ServedModel(given.model, threads=given.threads)
-    if model.audio.prosody is None:
-        parser.error(f"{given.model} measures nothing: its adapter has no prosody")
-    print_meter(console, model.audio, asked)
-    columns = answered(model, asked)
-    print_answers(console, columns)
-    if given.show:
-        print_replies(console, columns["measured"])
+    compare(given, trials(given.items, given.families, given.kinds), print_meter)
 
 
 if __name__ == "__main__":

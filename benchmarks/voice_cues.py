@@ -162,19 +162,24 @@ def options(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
-    parser = options("What measured cues of the voice are worth.")
-    given = parser.parse_args()
+def compare(
+    given: argparse.Namespace, asked: list[Trial], meter: Callable[[Console, AudioModel, list[Trial]], None]
+) -> None:
+    """Print what `meter` finds in the trials, and the answers with and without it."""
     console = Console()
-    asked = trials(given.items, given.families)
     model = ServedModel(given.model, threads=given.threads)
     if model.audio.prosody is None:
-        parser.error(f"{given.model} measures nothing: its adapter has no prosody")
-    print_meter(console, model.audio, asked)
+        raise SystemExit(f"{given.model} measures nothing: its adapter has no prosody")
+    meter(console, model.audio, asked)
     columns = answered(model, asked)
     print_answers(console, columns)
     if given.show:
         print_replies(console, columns["measured"])
+
+
+def main() -> None:
+    given = options("What measured cues of the voice are worth.").parse_args()
+    compare(given, trials(given.items, given.families), print_meter)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,8 @@ from realtime.mind.readiness import doubt_of
 from realtime.transcriber import Transcriber, TranscriberStream
 from streaming_encoder import EncoderStream, Heard
 
-# Mean log-probability of a line's tokens under which it is more often wrong than what the decoder hears by itself:
-# robots, noise, words that nobody said. People are heard as before; docs/transcriber.md has the figures.
-LEAST_SURE_LINE = -0.7
+# Mean log-probability of settled words' tokens under which their sound is kept: the decoder may hear them better.
+LEAST_SURE_WORDS = -0.7
 # The last 8 s are always heard, in 50 Hz frames; the decoder reads four of them as one.
 LATEST_FOLDED_FRAMES = 400
 FRAMES_PER_SYMBOL = 4
@@ -65,7 +64,7 @@ class Transcribing:
                 logprobs += run.logprobs
             words += run.words
             until = run.until
-        if len(words) <= folded_words or not logprobs or fmean(logprobs) < LEAST_SURE_LINE:
+        if len(words) <= folded_words or not logprobs or fmean(logprobs) < LEAST_SURE_WORDS:
             return None
         return SettledWords(tuple(words), until // FRAMES_PER_SYMBOL)
 

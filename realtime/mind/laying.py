@@ -92,9 +92,8 @@ class Laying:
     def _heard(self, turn: Turn, line: HeardLine | None) -> tuple[list[Symbol], list[Symbol]]:
         """The line of what was heard, as far as it is known, and what of it must be laid: all that is not folded."""
         folded = turn.folded
-        if line is not None and not line.words:  # nothing of what the transcriber wrote is believed
-            return folded.line, []
-        if line is not None and line.is_contested:
+        # Nothing of what the transcriber wrote is believed, or the lane writes a line of its own beside it.
+        if line is not None and (not line.words or line.is_contested):
             return folded.line, []
         if line is None or not line.is_sure:
             return turn.notes, turn.notes[len(folded.line) :]

@@ -42,7 +42,7 @@ LEAST_DOUBT = -0.03
 MOST_UNHEARD = 2
 DOUBT_TOKENS = 3
 # With a transcriber: log-odds of `prior` and `finish`, and a little for lines that are no openers, weighed by a
-# logistic regression over pauses and ends of 110 lines of actors, in round numbers.
+# logistic regression over pauses and ends in lines of actors, in round numbers.
 PRIOR_WEIGHT, FINISH_WEIGHT, WORDS_WEIGHT, BIAS = 0.4, 0.45, 1.0, -1.1
 WORDS_MOST = 6  # a longer line is not more surely over
 SURE_SCORE, PLAUSIBLE_SCORE, LEAST_SCORE = 0.4, -0.2, -2.0
