@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 # A logistic regression over the lines that one of the two had better, of seed samples, people, actors and three
-# families of synthetic voices (`python -m benchmarks.ears --fit`): above nothing the decoder's is more often the better.
+# families of synthetic voices (`python -m benchmarks.ears --fit`): above 0 the decoder's is more often the better.
 BIAS = 0.5
 TRANSCRIBER_WEIGHT = -2.1  # mean log-probability of a token of its line
 DECODER_WEIGHT = 9.4  # the same of the decoder's line
