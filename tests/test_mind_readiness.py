@@ -53,6 +53,7 @@ def test_votes_mean_to_the_turn_machine_what_they_say() -> None:
 def test_with_a_transcriber_both_the_words_and_its_full_stop_must_speak_for_an_end() -> None:
     assert readiness(-0.005, -0.6, 12, 0.45, 0, 0.92) == SURE, "the ear sets a full stop behind plausible words"
     assert MIND_LIKELY <= readiness(-0.005, -0.6, 7, 0.99, 0, 0.28) < MIND_SURE, "the ear would go on"
+    assert MIND_LIKELY <= readiness(-0.005, -0.6, 9, 0.402, 0, 0.845) < MIND_SURE, "a clause with a comma behind it"
     assert readiness(-0.005, -0.6, 9, 0.02, 0, 0.66) < MIND_LIKELY, "the words would go on"
     assert readiness(-0.005, -0.6, 8, 0.001, 0, 0.1) == OBJECTS, "nothing speaks for an end"
     assert readiness(-0.005, -0.6, 8, 0.999, 5, 0.9) == OBJECTS, "nobody said the last words"

@@ -47,6 +47,7 @@ PRIOR_WEIGHT, FINISH_WEIGHT, WORDS_WEIGHT, BIAS = 0.4, 0.45, 1.0, -1.1
 WORDS_MOST = 6  # a longer line is not more surely over
 SURE_SCORE, PLAUSIBLE_SCORE, LEAST_SCORE = 0.4, -0.2, -2.0
 LEAST_FINISH = 0.35  # what the words alone find complete, and the ear does not, is waited for
+SURE_FINISH = 0.9  # "if I have six apples and get eight more," sounds like a statement; its words ask for more
 GUESS_DOUBT = -1.0
 LEAST_ODDS = 1e-4  # a probability is not taken for surer than this
 # "Quick question", "okay", "hello": with so few words the end of the line says nothing about the turn.
@@ -103,7 +104,7 @@ def _by_finish(prior: float, finish: float, words: int, unheard: int | None) -> 
         return DOUBTS
     if score < SURE_SCORE or unheard is None or unheard > 1:
         return PLAUSIBLE
-    return SURE if finish >= LEAST_FINISH else LIKELY
+    return SURE if finish >= (LEAST_FINISH if prior >= LEAST_PRIOR else SURE_FINISH) else LIKELY
 
 
 def _log_odds(p: float) -> float:
