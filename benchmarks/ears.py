@@ -33,7 +33,7 @@ from rich.table import Table
 from benchmarks.samples import path_of, sources
 from client_demo.correctness import plain_words, word_errors
 from realtime.decoder import Decoder, Row
-from realtime.engine.core import seed_dialect
+from realtime.engine.dialect import seed_dialect
 from realtime.mind.dialect import Dialect
 from realtime.mind.ears import LEAST_MEAN, PREFERENCE_RANGE, own_is_better
 from realtime.mind.laying import HEARD_TOKENS_LEAST

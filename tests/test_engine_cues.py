@@ -12,7 +12,8 @@ import torch
 from realtime.clock import FakeClock
 from realtime.decoder import Decoder, Row
 from realtime.engine import messages as m
-from realtime.engine.core import EngineCore, seed_dialect
+from realtime.engine.core import EngineCore
+from realtime.engine.dialect import seed_dialect
 from realtime.mind import Order, ThinkingPlan
 from streaming_encoder import AudioConfig, AudioModel
 from streaming_encoder.prosody import WIDTH

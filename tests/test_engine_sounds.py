@@ -10,7 +10,8 @@ import pytest
 from realtime.clock import FakeClock
 from realtime.decoder import Decoder
 from realtime.engine import messages as m
-from realtime.engine.core import EngineCore, seed_dialect
+from realtime.engine.core import EngineCore
+from realtime.engine.dialect import seed_dialect
 from streaming_encoder import load_audio_model
 from tests.decoder_tiny import EMBEDDED_MODEL
 from tests.encoder_reference import sample

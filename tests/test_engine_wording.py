@@ -8,7 +8,7 @@ import pytest
 
 from realtime.decoder.decoder import Decoder
 from realtime.decoder.sequence import Row
-from realtime.engine.core import seed_dialect
+from realtime.engine.dialect import seed_dialect
 from realtime.engine.wording import Wording
 from tests.decoder_tiny import EMBEDDED_MODEL
 

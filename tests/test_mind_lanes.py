@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.decoder.scheduler import Service
-from realtime.engine.core import seed_dialect
+from realtime.engine.dialect import seed_dialect
 from realtime.engine.messages import Answer, Done, FromEngine, Note, Thought, Transcript
 from realtime.mind import Mind, Order, ThinkingPlan
 from tests.decoder_tiny import EMBEDDED_MODEL, embedded_tokenizer

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from realtime.clock import FakeClock
 from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
-from realtime.engine.core import EngineCore, seed_dialect
+from realtime.engine.core import EngineCore
+from realtime.engine.dialect import seed_dialect
 from realtime.engine.loader import load_engine
 from realtime.mind import Order, ThinkingPlan, ears
 from tests.decoder_tiny import EMBEDDED_MODEL

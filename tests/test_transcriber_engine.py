@@ -11,7 +11,8 @@ import pytest
 from realtime.clock import FakeClock
 from realtime.decoder import Decoder
 from realtime.engine import messages as m
-from realtime.engine.core import EngineCore, seed_dialect
+from realtime.engine.core import EngineCore
+from realtime.engine.dialect import seed_dialect
 from realtime.mind import lanes
 from realtime.transcriber import TranscriberStream
 from streaming_encoder import AudioModel, EncoderStream, load_audio_model

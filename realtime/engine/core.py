@@ -6,27 +6,24 @@ comes from a `Clock`, so a recorded run replays. The loop of `realtime.engine.wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import cast
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 
 from realtime.clock import NS_PER_MS, Clock
-from realtime.decoder import Decoder, Detokenizer, Row
-from realtime.decoder.scheduler import Service, WorkItem, schedule
-from realtime.decoder.sequence import Sequence as DecoderSequence
+from realtime.decoder import Decoder, Row
+from realtime.decoder.scheduler import Service
 from realtime.engine import messages as m
-from realtime.engine.session import SAMPLES_PER_MS, DecoderMemory, Session, Stamps
-from realtime.engine.transcribing import Transcribing
+from realtime.engine.hearing import SAMPLES_PER_MS, Hearing
+from realtime.engine.rows import logprob, logprobs, rows_of
+from realtime.engine.session import DecoderMemory, Session, Stamps
 from realtime.engine.vote import Vote
-from realtime.errors import AudioError, EngineError, EngineOverloaded, ForethoughtError
-from realtime.mind import Dialect, Mind, SpecialTokens, ThinkingPlan, Work
-from realtime.mind.lanes import AnswerLane, HeardLine, Phase
-from realtime.mind.memory import Symbol
+from realtime.errors import AudioError, EngineOverloaded, ForethoughtError
+from realtime.mind import Dialect, Mind, ThinkingPlan, Work
+from realtime.mind.lanes import AnswerLane, Phase
 from realtime.transcriber import Transcriber
-from streaming_encoder import AudioInputError, AudioModel, EncoderStream, Voice
+from streaming_encoder import AudioInputError, AudioModel, EncoderStream
 
 # One step must stay short, or a message (a revocation, a barge-in) waits behind it: 32 rows take about 40 ms on one
 # core.
@@ -35,8 +32,12 @@ STEP_ROWS = 32
 REHEARSAL_STEP_ROWS = 16
 # With less of the turn than this there is nothing to answer yet.
 REHEARSAL_LEAST_MS = 480
-# Audio that may gather behind a tentative end before somebody has forgotten to commit or revoke it.
-MAX_HELD_MS = 15_000
+# A tentative end waits for no longer than this while another session's first clause is on its way.
+LONGEST_END_WAIT_MS = 250
+
+
+# Messages of a session that find a waiting tentative end as it is; for any other its attempt must have begun.
+LEAVES_END_WAITING = (m.Audio, m.EndTurn, m.Revoke, m.DiscardTurn, m.Played, m.CloseSession)
 
 
 class EngineCore:
@@ -87,7 +88,8 @@ class EngineCore:
 
     @property
     def has_work(self) -> bool:
-        owes = any(s.vote.is_owed or s.is_behind for s in self._sessions.values())
+        sessions = self._sessions.values()
+        owes = any(s.ending is not None or s.vote.is_owed or s.hearing.is_behind for s in sessions)
         return owes or any(True for _ in self._all_work())
 
     @property
@@ -112,13 +114,13 @@ class EngineCore:
             return []  # closed meanwhile: stale by definition
         said: list[m.FromEngine] = []
         try:
-            if isinstance(message, m.EndTurn):  # the line is written over everything that was heard
-                said = self._listen(session)
+            if session.ending is not None and not isinstance(message, LEAVES_END_WAITING):
+                said = self._begin_attempt(session)
             self._handle_session(session, message)
         except AudioInputError as error:
-            return [self._fault(session, AudioError(str(error)))]
+            return [*said, self._fault(session, AudioError(str(error)))]
         except ForethoughtError as error:
-            return [self._fault(session, error)]
+            return [*said, self._fault(session, error)]
         return said
 
     def _open(self, message: m.OpenSession) -> None:
@@ -139,11 +141,10 @@ class EngineCore:
         self._opened += 1
         self._sessions[message.session] = Session(
             message.session,
-            stream,
+            Hearing(stream, self._transcriber, self._decoder.frames),
             mind,
             Vote(self._decoder, self._dialect, mind),
             order=self._opened,
-            transcribing=None if self._transcriber is None else Transcribing(self._transcriber, stream),
         )
 
     def _handle_session(self, session: Session, message: m.ToEngine) -> None:
@@ -156,13 +157,13 @@ class EngineCore:
             case m.EndTurn():
                 self._end_turn(session, message)
             case m.Commit() if message.turn == session.turn:
-                session.held.clear()
-                session.held_samples = 0
+                session.hearing.forget_held()
                 session.vote.forget()
                 session.mind.commit(message.attempt, message.item)
             case m.Revoke() if message.turn == session.turn and message.attempt == session.attempt:
                 self._revoke(session, message)
             case m.DiscardTurn():
+                session.ending = None if message.turn == session.turn else session.ending
                 session.vote.void()
                 session.vote.forget()
                 session.mind.discard_turn(message.turn)
@@ -203,65 +204,54 @@ class EngineCore:
             return
         pcm = np.frombuffer(message.pcm, dtype="<i2")
         if session.is_tentative:
-            session.held_samples += len(pcm)
-            if session.held_samples > MAX_HELD_MS * SAMPLES_PER_MS:
-                raise EngineError(f"more than {MAX_HELD_MS} ms of audio behind a tentative end of turn")
-            session.held.append(pcm)
-            return
-        self._hear(session, pcm)
+            session.hearing.hold(pcm)
+        else:
+            self._hear(session, pcm)
 
     def _hear(self, session: Session, pcm: np.ndarray) -> None:
-        steps = session.stream.hear(pcm)
-        for step in steps:
-            session.mind.hear(self._decoder.frames.put(step.embeddings), session.heard_ms)
-            if step.voice is not None:
-                session.meter.push(step.voice)
-        if session.transcribing is not None:
-            session.transcribing.hear(steps, session.heard_ms)
+        if frames := session.hearing.hear(pcm):
+            session.mind.hear(frames, session.hearing.heard_ms)
 
     def _listen(self, session: Session) -> list[m.FromEngine]:
         """The session's transcriber listens to all that waits for it."""
         said: list[m.FromEngine] = []
-        turn, transcribing = session.mind.turn, session.transcribing
-        while transcribing is not None and transcribing.is_behind:
-            words, heard_ms = transcribing.listen()
+        turn = session.mind.turn
+        while session.hearing.is_behind:
+            words, heard_ms = session.hearing.listen()
             if turn is not None and not turn.closed:
                 said += session.mind.note(words, heard_ms)
         if said:
             session.vote.noted()
         return said
 
-    def _tail(self, session: Session) -> tuple[list[Symbol], HeardLine | None, Voice | None]:
-        """If the turn ended here: the frames behind the final ones, a transcriber's line, and what was measured."""
-        if session.transcribing is None:
-            steps, line = session.stream.hear_tail(), None
-        else:
-            steps, line = session.transcribing.tail()
-        voice = session.meter.measure(step.voice for step in steps if step.voice is not None)
-        if line is not None and voice is not None and voice.sounds.stand_out:
-            # A transcriber knows speech and takes the rest for words; the decoder was taught with such sounds.
-            line = replace(line, words=(), is_sure=False)
-        return [symbol for step in steps for symbol in self._decoder.frames.put(step.embeddings)], line, voice
-
     def _end_turn(self, session: Session, message: m.EndTurn) -> None:
+        """The attempt begins with a step: many ends are revoked before, and another session may be nearer its own."""
         turn = session.mind.turn
         if turn is None or turn.number != message.turn or turn.closed or message.attempt <= session.attempt:
             return
-        session.attempt = message.attempt
+        session.attempt, session.ending = message.attempt, message
         session.stamps = self._stamps(message.think_ms)
-        tail, line, voice = self._tail(session)
+
+    def _begin_attempt(self, session: Session) -> list[m.FromEngine]:
+        """Hear the turn to its tentative end and lay the answer."""
+        message, session.ending = session.ending, None
+        assert message is not None
+        said = self._listen(session)  # the line is written over everything that was heard
+        tail = session.hearing.tail()
         session.mind.end_turn(
-            message.attempt, tail, session.heard_ms, line=line, voice=voice, respond=message.respond,
-            max_tokens=message.max_tokens, spoken=message.spoken,
+            message.attempt, tail.frames, session.hearing.heard_ms, line=tail.line, voice=tail.voice,
+            respond=message.respond, max_tokens=message.max_tokens, spoken=message.spoken,
         )  # fmt: skip
-        session.stamps.encoded_ns = self._clock.now_ns()
+        if session.stamps is not None:
+            session.stamps.encoded_ns = self._clock.now_ns()
+        return said
 
     def _revoke(self, session: Session, message: m.Revoke) -> None:
-        session.mind.revoke(message.attempt)
-        session.vote.void()
-        session.stamps = None
-        held, session.held, session.held_samples = session.held, [], 0
-        for pcm in held:
+        if session.ending is None:
+            session.mind.revoke(message.attempt)
+            session.vote.void()
+        session.ending = session.stamps = None
+        for pcm in session.hearing.forget_held():
             self._hear(session, pcm)
 
     def _stamps(self, think_ms: int | None) -> Stamps:
@@ -285,35 +275,15 @@ class EngineCore:
         if votes:  # on their way before anything else is computed
             return votes
         self._pass_deadlines()
-        if (notes := self._notes()) is not None:
-            return notes
-        self._begin_rehearsals()
+        for begin in (self._begin_next_attempt, self._notes, self._begin_rehearsal):
+            if (said := begin()) is not None:
+                return said
         work = self._urgent_work()
         if not work:
             return []
-        rehearsing = work[0][1].service is Service.REHEARSAL
-        items = [
-            WorkItem(key=key, priority=entry.service, pending=entry.seq.pending) for key, (_, entry) in enumerate(work)
-        ]
-        budget = REHEARSAL_STEP_ROWS if rehearsing else STEP_ROWS
-        grants = schedule(items, budget)
-        spare = budget - sum(grant.count for grant in grants)
-        taken: list[tuple[Session, Work]] = []
-        rows: list[Row] = []
-        for grant in grants:
-            session, entry = work[cast(int, grant.key)]
-            is_whole = grant.count == entry.seq.pending
-            guess = self._guess(entry, spare) if is_whole else []
-            spare -= len(guess)
-            taken.append((session, entry))
-            rows.append(
-                Row(
-                    seq=cast(DecoderSequence, entry.seq),
-                    count=grant.count,
-                    want_logits=entry.lane is not None and is_whole,
-                    guess=tuple(guess),
-                )
-            )
+        budget = REHEARSAL_STEP_ROWS if work[0][1].service is Service.REHEARSAL else STEP_ROWS
+        granted = rows_of([entry for _, entry in work], budget, self._decoder.shape.max_position)
+        taken, rows = [work[key] for key, _ in granted], [row for _, row in granted]
         try:
             logits = self._decoder.step(rows)
         except EngineOverloaded as error:
@@ -329,9 +299,29 @@ class EngineCore:
         """The transcripts whose vote is due, with it."""
         return [vote for session in self._sessions.values() for vote in session.vote.cast_if_due()]
 
+    def _begin_next_attempt(self) -> list[m.FromEngine] | None:
+        """The attempt that has waited longest begins; None where none waits, or another's first clause is on its way.
+
+        One after the other, they are all ready sooner on the average than side by side; and most are revoked meanwhile.
+        """
+        waiting = [session for session in self._sessions.values() if session.ending is not None]
+        if not waiting:
+            return None
+        now_ns = self._clock.now_ns()
+        since_ns, session = min(
+            ((now_ns if s.stamps is None else s.stamps.received_ns, s) for s in waiting), key=lambda waits: waits[0]
+        )
+        is_patient = now_ns - since_ns < LONGEST_END_WAIT_MS * NS_PER_MS
+        if is_patient and any(s.mind.is_hurried for s in self._sessions.values() if s is not session):
+            return None
+        try:
+            return self._begin_attempt(session)
+        except ForethoughtError as error:
+            return [self._fault(session, error)]
+
     def _notes(self) -> list[m.FromEngine] | None:
         """What the transcriber of one session hears; None where none is behind, or somebody waits for an answer."""
-        behind = [session for session in self._sessions.values() if session.is_behind]
+        behind = [session for session in self._sessions.values() if session.hearing.is_behind]
         if not behind or any(entry.service < Service.NOTE for _, entry in self._all_work()):
             return None
         said = self._listen(behind[0])
@@ -340,14 +330,10 @@ class EngineCore:
 
     def _fold(self, session: Session) -> None:
         """What the transcriber will not change any more may stand as words."""
-        turn, transcribing = session.mind.turn, session.transcribing
-        if transcribing is None or turn is None or turn.closed or not self.folds:
+        turn = session.mind.turn
+        if turn is None or turn.closed or not self.folds:
             return
-        settled = transcribing.settled(len(turn.folded.words))
-        if settled is None:
-            return
-        voice = session.meter.measure(())
-        if voice is None or not voice.sounds.stand_out:  # else words in their place are not believed (`_tail`)
+        if (settled := session.hearing.settled(len(turn.folded.words))) is not None:
             session.mind.fold(settled)
 
     def _urgent_work(self) -> list[tuple[Session, Work]]:
@@ -357,29 +343,20 @@ class EngineCore:
             work = [item for item in work if item[1].service is not Service.REHEARSAL]
         return work
 
-    def _begin_rehearsals(self) -> None:
+    def _begin_rehearsal(self) -> list[m.FromEngine] | None:
         """While a user speaks and the engine has nothing else to do, try out the answer to what was heard so far."""
         if not self._rehearsal_samples or any(e.service is not Service.REHEARSAL for _, e in self._all_work()):
-            return
+            return None
         for session in self._sessions.values():
-            heard = session.stream.samples
+            heard = session.hearing.samples
             fresh = heard - session.rehearsed_samples
             is_due = fresh >= self._rehearsal_samples and heard >= REHEARSAL_LEAST_MS * SAMPLES_PER_MS
             if is_due and session.mind.may_rehearse:
                 session.rehearsed_samples = heard
-                tail, line, voice = self._tail(session)
-                session.mind.rehearse(tail, session.heard_ms, line, voice)
-
-    def _guess(self, entry: Work, spare: int) -> list[Symbol]:
-        """What `entry`'s lane will probably write, as far as rows are left."""
-        left = self._decoder.shape.max_position - len(entry.seq.symbols)
-        if not isinstance(entry.lane, AnswerLane):
-            return []
-        if 0 < len(entry.lane.unweighed) <= left:
-            # Read whole before the lane's own first word, however few rows are left: it would have to be laid anyhow.
-            return entry.lane.unweighed
-        room = min(spare, left)
-        return entry.lane.draft.guess(room) if room > 0 else []
+                tail = session.hearing.tail()
+                session.mind.rehearse(tail.frames, session.hearing.heard_ms, tail.line, tail.voice)
+                return []  # only one: what has come in meanwhile goes before the next
+        return None
 
     def _take_tokens(self, session: Session, entry: Work, row: Row, logits: torch.Tensor) -> list[m.FromEngine]:
         """The token at the lane's tip, and those behind it for as long as the guesses were right."""
@@ -388,12 +365,12 @@ class EngineCore:
         out: list[m.FromEngine] = []
         tokens = logits.argmax(dim=1).tolist()
         if isinstance(lane, AnswerLane) and lane.unweighed and list(row.guess) == lane.unweighed:
-            lane.weigh(_logprobs(logits, row.guess))
+            lane.weigh(logprobs(logits, row.guess))
         right = 0
         while True:
             due = lane.due if isinstance(lane, AnswerLane) else None
             token = int(tokens[right]) if due is None else due
-            out += self._accept(session, entry, token, _logprob(entry, logits[right], token))
+            out += self._accept(session, entry, token, logprob(entry, logits[right], token))
             if not session.mind.goes_on(entry):
                 break
             right = seq.computed - start
@@ -452,33 +429,3 @@ class EngineCore:
         newest = max(self._sessions.values(), key=lambda session: session.order)
         newest.mind.cancel(newest.turn)
         return [self._fault(newest, error)]
-
-
-def _logprobs(logits: torch.Tensor, symbols: Sequence[Symbol]) -> list[float]:
-    """Log-probability of each of `symbols`, one behind the other."""
-    rows = logits[: len(symbols)]
-    chosen: torch.Tensor = rows[range(len(symbols)), list(symbols)] - torch.logsumexp(rows, dim=1)
-    return chosen.tolist()
-
-
-def _logprob(entry: Work, logits: torch.Tensor, token: int) -> float:
-    """Log-probability of the chosen token, where somebody asks for it: in the line of what was heard."""
-    if not isinstance(entry.lane, AnswerLane) or entry.lane.phase is not Phase.HEARING:
-        return 0.0
-    return float(logits[token] - torch.logsumexp(logits, dim=0))
-
-
-def seed_dialect(decoder: Decoder, default_instructions: str) -> Dialect:
-    """The seed checkpoint's dialect over its own tokenizer."""
-    tokenizer = decoder.tokenizer
-    special = tokenizer.special
-    return Dialect(
-        encode=tokenizer.encode,
-        detokenizer=lambda: Detokenizer(tokenizer),
-        special=SpecialTokens(
-            im_start=special.im_start, im_end=special.im_end, audio_start=special.audio_start,
-            audio_end=special.audio_end, listen=special.listen, wait=special.wait, think=special.think,
-            think_end=special.think_end,
-        ),
-        default_instructions=default_instructions,
-    )  # fmt: skip

@@ -11,7 +11,8 @@ from realtime.clock import Clock
 from realtime.decoder import Decoder
 from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
-from realtime.engine.core import EngineCore, seed_dialect
+from realtime.engine.core import EngineCore
+from realtime.engine.dialect import seed_dialect
 from realtime.errors import CheckpointError
 from realtime.mapped import leave
 from realtime.mind import Order, ThinkingPlan

@@ -32,7 +32,16 @@ class Attempt:
         """How urgent the answer is."""
         if turn.state is not TurnState.COMMITTED:
             return Service.TENTATIVE
-        return Service.FIRST_CLAUSE if self.lane.answer_tokens < FIRST_CLAUSE_TOKENS else Service.LATER_CLAUSE
+        return Service.FIRST_CLAUSE if self._writes_first_clause else Service.LATER_CLAUSE
+
+    @property
+    def is_hurried(self) -> bool:
+        """The first clause is being written."""
+        return self.speaking.speaks and self.lane.seq.pending > 0 and self._writes_first_clause
+
+    @property
+    def _writes_first_clause(self) -> bool:
+        return self.lane.answer_tokens < FIRST_CLAUSE_TOKENS
 
     def accept(self, turn: Turn, token: int, logprob: float) -> list[FromEngine]:
         """The token chosen at the tip of the answer lane."""

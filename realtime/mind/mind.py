@@ -321,6 +321,11 @@ class Mind:
         attempt = self._attempt
         return attempt is None or lane is not attempt.lane or not attempt.speaking.withholds_end
 
+    @property
+    def is_hurried(self) -> bool:
+        """The first clause of an answer is being written."""
+        return self._attempt is not None and self._attempt.is_hurried
+
     def relieve(self) -> bool:
         """Give up what is only a convenience, when blocks are short; says whether there was anything."""
         had_lane = any(lane is not None for lane in (self._notes.lane, self._rehearsal, self._folding.lane))

@@ -1,0 +1,61 @@
+"""What a step of the decoder computes for the lanes that were granted to it, and how likely what comes out was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+
+from realtime.decoder import Row
+from realtime.decoder.scheduler import WorkItem, schedule
+from realtime.decoder.sequence import Sequence as DecoderSequence
+from realtime.mind import Work
+from realtime.mind.lanes import AnswerLane, Phase
+from realtime.mind.memory import Symbol
+
+
+def rows_of(work: Sequence[Work], budget: int, most_positions: int) -> list[tuple[int, Row]]:
+    """Rows of the next step, each with the number of its work; rows that are left are spent on guesses.
+
+    budget: rows of the step. most_positions: of the model; a guess does not reach beyond.
+    """
+    items = [WorkItem(key=key, priority=entry.service, pending=entry.seq.pending) for key, entry in enumerate(work)]
+    grants = schedule(items, budget)
+    spare = budget - sum(grant.count for grant in grants)
+    rows: list[tuple[int, Row]] = []
+    for grant in grants:
+        key = cast(int, grant.key)
+        entry = work[key]
+        is_whole = grant.count == entry.seq.pending
+        guess = _guess(entry, spare, most_positions - len(entry.seq.symbols)) if is_whole else []
+        spare -= len(guess)
+        wants = entry.lane is not None and is_whole
+        seq = cast(DecoderSequence, entry.seq)
+        rows.append((key, Row(seq=seq, count=grant.count, want_logits=wants, guess=tuple(guess))))
+    return rows
+
+
+def _guess(entry: Work, spare: int, left: int) -> list[Symbol]:
+    """What `entry`'s lane will probably write, as far as rows are left."""
+    if not isinstance(entry.lane, AnswerLane):
+        return []
+    if 0 < len(entry.lane.unweighed) <= left:
+        # Read whole before the lane's own first word, however few rows are left: it would have to be laid anyhow.
+        return entry.lane.unweighed
+    room = min(spare, left)
+    return entry.lane.draft.guess(room) if room > 0 else []
+
+
+def logprobs(logits: torch.Tensor, symbols: Sequence[Symbol]) -> list[float]:
+    """Log-probability of each of `symbols`, one behind the other."""
+    rows = logits[: len(symbols)]
+    chosen: torch.Tensor = rows[range(len(symbols)), list(symbols)] - torch.logsumexp(rows, dim=1)
+    return chosen.tolist()
+
+
+def logprob(entry: Work, logits: torch.Tensor, token: int) -> float:
+    """Log-probability of the chosen token, where somebody asks for it: in the line of what was heard."""
+    if not isinstance(entry.lane, AnswerLane) or entry.lane.phase is not Phase.HEARING:
+        return 0.0
+    return float(logits[token] - torch.logsumexp(logits, dim=0))
