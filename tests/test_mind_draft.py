@@ -74,6 +74,17 @@ def test_an_older_attempt_helps_where_the_newest_ends() -> None:
     assert draft.guess(8) == [3, 4]
 
 
+def test_who_was_right_for_longer_is_asked_first() -> None:
+    """A newer attempt that misheard one word has misheard the next one, too, more often than not."""
+    newest = [1, 2, 99, 4, 5, 98, 7, 8, 97, 10, 11]
+    older = list(range(1, 12))
+    draft = Draft([newest, older])
+    assert draft.guess(4) == [1, 2, 99, 4]
+    draft.follow([1, 2, 3, 4])
+    assert draft.guess(4) == [5, 6, 7, 8]
+    assert steps_needed(Draft([newest, older]), older) == 3  # 2, then 5 behind the miss, then the rest
+
+
 def test_attempts_are_kept_newest_first_and_few() -> None:
     tried = Tried()
     for n in range(4):

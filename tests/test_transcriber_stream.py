@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import torch
 
 from realtime.transcriber import Line, Transcriber, TranscriberStream
 from realtime.transcriber.model import Memory
-from realtime.transcriber.transcript import most_tokens
-from streaming_encoder import EncoderStream
+from realtime.transcriber.transcriber import Text
+from realtime.transcriber.transcript import Token, most_tokens
+from streaming_encoder import EncoderStream, Heard
 from tests.encoder_reference import noise, small_model
 from tests.transcriber_tiny import tiny_transcriber
 
@@ -105,6 +107,75 @@ def test_a_new_turn_knows_nothing_of_the_last() -> None:
     notes = [stream.hear(step) for step in encoder.hear(pcm)]
     expected_notes, expected = taken_down(transcriber, pcm, [])
     assert (notes, stream.line(encoder.hear_tail()).words) == (expected_notes, expected.words)
+
+
+def test_what_is_behind_the_window_is_not_heard() -> None:
+    """What stands before `first` changes nothing; where words were heard is still counted from the segment's begin."""
+    transcriber = tiny_transcriber(3)
+    shape = transcriber.network.shape
+    frames = torch.randn(200, shape.width, generator=torch.Generator().manual_seed(3))
+    texts = []
+    with torch.inference_mode():
+        for behind in (0, 120):
+            heard, written = Memory(shape, 400), Memory(shape, shape.positions)
+            transcriber.network.hear(torch.full((behind, shape.width), 9.0), heard)
+            transcriber.network.hear(frames, heard)
+            heard.first = behind
+            text = transcriber.write([], [], written, heard)
+            texts.append([(token.id, token.at - behind) for token in text.tokens][:8])  # a longer sound may say more
+    assert texts[0] == texts[1] and texts[0]
+
+
+class Scripted:
+    """A transcriber of 20 words, 16 frames each, that loses the thread at `loses_at` frames unless it is given one."""
+
+    def __init__(self, loses_at: int, thread: int) -> None:
+        self.network, self.most_frames = tiny_transcriber(0).network, 400
+        self._loses_at, self._thread = loses_at, thread
+
+    def write(self, agreed: list[Token], drafts: object, written: Memory, heard: Memory, kept: int = 0) -> Text:
+        said = [Token(n, 16 * n, 0.0, True, f"w{n}") for n in range(heard.count // 16)]
+        assert list(agreed) == said[: len(agreed)]
+        is_lost = heard.count >= self._loses_at and len(agreed) < self._thread
+        return Text(said[: max(1, len(agreed))] if is_lost else said)
+
+    def words(self, text: list[Token]) -> list[str]:
+        return [token.letters for token in text]
+
+
+def test_a_text_that_loses_the_thread_is_written_behind_the_last_one() -> None:
+    stream = TranscriberStream(cast(Transcriber, Scripted(loses_at=240, thread=5)))
+    nothing = torch.zeros(0, stream._heard.keys.shape[3])
+    for number in range(10):
+        stream.hear(Heard(nothing, nothing.new_zeros(32, 16), nothing.new_zeros(0, 16), number == 0, None))
+        assert len(stream._passed) == 2 * number + 2
+    assert stream.line([]).words == tuple(f"w{n}" for n in range(20))
+
+
+def agreeing(transcriber: Transcriber, pcm: np.ndarray) -> tuple[TranscriberStream, EncoderStream, list[int]]:
+    """A stream that has heard `pcm`, its encoder, and the first frame that was heard behind each step."""
+    encoder, stream = EncoderStream(small_model(), right_context_ms=320), TranscriberStream(transcriber)
+    firsts = []
+    for step in encoder.hear(pcm):
+        stream.hear(step)
+        firsts.append(stream._heard.first)
+    return stream, encoder, firsts
+
+
+def test_the_sound_of_words_that_stay_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window only moves on, never beyond what is settled, and begins anew with a segment."""
+    monkeypatch.setattr("realtime.transcriber.stream.AGREED_BEFORE_FRAMES", 100)
+    monkeypatch.setattr("realtime.transcriber.stream.LOOK_BACK_FRAMES", 20)
+    moved = 0
+    for seed in SEEDS:
+        stream, encoder, firsts = agreeing(tiny_transcriber(seed), noise(16 * RATE_HZ, seed))
+        assert firsts == sorted(firsts)
+        assert firsts[-1] <= max((run.until for run in stream.settled), default=0)
+        moved += firsts[-1] > 0
+        (step, *_) = encoder.hear_tail()
+        stream.hear(replace(step, begins_segment=True))
+        assert stream._heard.first == 0
+    assert moved, "nothing was agreed: the test proves nothing"
 
 
 def test_without_sound_there_is_no_word() -> None:

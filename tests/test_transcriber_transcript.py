@@ -5,7 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.transcriber.transcript import Token, common_prefix, is_loop, most_tokens, says_nothing, settled
+from realtime.transcriber.transcript import (
+    Token,
+    common_prefix,
+    is_loop,
+    last_heard,
+    last_word,
+    most_tokens,
+    says_nothing,
+    settled,
+    still_said,
+)
 
 
 def text(*words: tuple[str, int]) -> list[Token]:
@@ -47,6 +57,20 @@ def test_words_are_settled_up_to_what_is_sure() -> None:
 def test_a_number_waits_for_the_word_behind_it() -> None:
     assert settled(text(("is", 10), ("5", 20)), 0, 100) == 1
     assert settled(text(("is", 10), ("5", 20), ("or", 30)), 0, 100) == 3
+
+
+def test_the_last_word_is_found_whole_and_without_its_marks() -> None:
+    assert last_word(CARDS) == 7
+    assert last_word(CARDS[:5]) == 2  # "spades", and a comma
+    assert last_word(text((",", 3))) == last_word([]) == 0
+    assert last_heard(CARDS[:5]) == 48 and last_heard([]) == 0
+
+
+def test_of_a_text_that_is_taken_up_again_the_end_is_left_open() -> None:
+    late = text(("Eight", 21), ("of", 36), ("sp", 130), ("+ades", 170), (",", 150), ("four", 200), (".", 300))
+    assert still_said(late, 0) == late[:2]  # "spades" reaches into the last 2 s
+    assert still_said(late, 5) == late[:5]
+    assert still_said(CARDS, 0) == []
 
 
 TOKENS = st.lists(

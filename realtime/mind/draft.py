@@ -38,6 +38,7 @@ class Draft:
         self._earlier = [list(symbols) for symbols in earlier if symbols]
         self._at = [0] * len(self._earlier)
         self._missed = [0] * len(self._earlier)  # symbols in a row that stand in none of the window's places
+        self._run = [0] * len(self._earlier)  # symbols in a row that it had right
         self._written: list[Symbol] = []
         self._reach = REACH_FIRST
 
@@ -60,9 +61,11 @@ class Draft:
     def guess(self, limit: int) -> list[Symbol]:
         """At most `limit` symbols that probably come next; none where there is nothing to go by."""
         # One miss is most often one word in place of another: what stood behind it comes all the same.
+        # Who was right for longer is likelier to be right again; of equals the newest.
+        sources = sorted(range(len(self._earlier)), key=lambda source: -self._run[source])
         for missed, reach in ((0, self._reach), (1, REACH_AFTER_MISS)):
-            for source, symbols in enumerate(self._earlier):
-                begin = self._at[source] + missed
+            for source in sources:
+                symbols, begin = self._earlier[source], self._at[source] + missed
                 if self._missed[source] == missed and begin < len(symbols):
                     return symbols[begin : begin + min(reach, limit)]
         return self._echo(min(ECHO_REACH, limit))
@@ -76,10 +79,13 @@ class Draft:
         symbols, at = self._earlier[source], self._at[source]
         window = symbols[at : at + REALIGN_WINDOW]
         if symbol in window:
-            self._at[source] = at + window.index(symbol) + 1
+            skipped = window.index(symbol)
+            self._at[source] = at + skipped + 1
             self._missed[source] = 0
+            self._run[source] = 1 if skipped else self._run[source] + 1
         else:
             self._missed[source] += 1
+            self._run[source] = 0
 
     def _echo(self, limit: int) -> list[Symbol]:
         written = self._written

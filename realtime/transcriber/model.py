@@ -21,13 +21,13 @@ MakeLinear = Callable[[Matrix], nn.Module]
 
 
 class Memory:
-    """Keys and values [layers, heads, room, head_dim] of the first `count` places; the rest is not read."""
+    """Keys and values [layers, heads, room, head_dim]. Read are the places from `first` to `count`."""
 
     def __init__(self, shape: TranscriberShape, room: int) -> None:
         size = (shape.layers, shape.heads, room, shape.width // shape.heads)
         # empty, not zeros: pages that a short turn never reaches are never touched.
         self.keys, self.values = torch.empty(size), torch.empty(size)
-        self.count = 0
+        self.first = self.count = 0
 
     @property
     def room(self) -> int:
@@ -148,17 +148,17 @@ class TranscriberNetwork(nn.Module):
         assert end <= written.room, f"{end} tokens for a room of {written.room}"
         x = self._rows(tokens) + self._positions[start:end]
         mask = torch.ones(n, end, dtype=torch.bool).tril(start)
-        aligned = torch.zeros(n, heard.count)
+        aligned = torch.zeros(n, heard.count - heard.first)
         for index, block in enumerate(self.blocks):
             own = written.keys[index, :, :end], written.values[index, :, :end]
-            known = heard.keys[index, :, : heard.count], heard.values[index, :, : heard.count]
+            known = tuple(kept[index, :, heard.first : heard.count] for kept in (heard.keys, heard.values))
             x, listened = block(x, own, known, mask)
             if self._alignment[index]:
                 aligned += listened[self._alignment[index]].sum(0)
         written.count = end
         share = aligned.cumsum(1)
-        at = (share < share[:, -1:] / 2).sum(1).tolist()
-        return x, at
+        at = heard.first + (share < share[:, -1:] / 2).sum(1)
+        return x, at.tolist()
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Rows [n, width] of `write` to logits, float32 [n, vocab]."""

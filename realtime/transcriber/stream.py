@@ -14,14 +14,26 @@ import torch
 
 from realtime.transcriber.model import Memory
 from realtime.transcriber.transcriber import Text, Transcriber
-from realtime.transcriber.transcript import Token, common_prefix, first_doubt, settled
+from realtime.transcriber.transcript import (
+    Token,
+    common_prefix,
+    first_doubt,
+    last_heard,
+    last_word,
+    settled,
+    still_said,
+)
 from streaming_encoder import Heard
 
 # Words are noted when two passes agree on them and neither doubts them; the first words of a sentence are often
 # understood only with those that follow. After 3 s it is noted all the same. What passes begin with is older still.
 DOUBTED_FRAMES = 150
 AGREED_BEFORE_FRAMES = 400
-KEPT_TEXTS = 2
+# Of what is agreed so much is heard again, to find the place: with less whole sentences are lost, with all of it a pass
+# behind 25 s is slower, and the text more often ends where it would begin again.
+LOOK_BACK_FRAMES = 200
+# A text that ends so long before the one of the last pass has lost the thread: it is written behind that one's words.
+SHORTER_FRAMES = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class TranscriberStream:
         self._agreed: list[Token] = []  # what every pass begins with
         self._kept = 0  # of these, those that this pass need not read again
         self._passed: list[Token] = []  # what the last pass over final frames wrote
-        self._texts: list[list[int]] = []  # what the last passes wrote, the newest first
+        self._lined: list[int] = []  # what the last line wrote
         self._settled: list[Settled] = []
         self._begins_at = 0  # 50 Hz frame of the turn that the segment begins at
         self._begin_segment()
@@ -89,13 +101,13 @@ class TranscriberStream:
         network, heard = self._transcriber.network, self._heard
         network.hear(step.frames, heard)
         final = heard.count
-        text = self._write(step.ahead).tokens
+        text = self._write([self._heard_ids, self._lined], step.ahead).tokens
         said_twice = text[: common_prefix(self._passed, text)]
         sure = first_doubt(said_twice, final - DOUBTED_FRAMES)
         noted = settled(said_twice[: max(sure, len(self._agreed))], len(self._agreed), final)
-        agreed = settled(said_twice, len(self._agreed), final - AGREED_BEFORE_FRAMES)
-        self._settle(text, len(self._agreed), agreed, _end_of(text, agreed, final))
-        self._passed, self._agreed, self._kept = text, text[:agreed], agreed
+        agreed = settled(said_twice[: last_word(text)], len(self._agreed), final - AGREED_BEFORE_FRAMES)
+        self._agree(text, agreed)
+        self._passed = text
         words = [*self._earlier, *self._words(text[:noted])]
         new, self._noted = words[self._noted :], max(self._noted, len(words))
         return new
@@ -103,9 +115,19 @@ class TranscriberStream:
     @torch.inference_mode()
     def line(self, tail: Sequence[Heard]) -> Line:
         """The whole turn if it ended behind `tail`: steps of the encoder that stand only for this question."""
-        text = self._write(*(step.frames for step in tail), *(step.ahead for step in tail[-1:]))
+        behind = (*(step.frames for step in tail), *(step.ahead for step in tail[-1:]))
+        text = self._write([self._lined, self._heard_ids], *behind)
+        self._lined = [token.id for token in text.tokens]
         logprobs = tuple(token.logprob for token in text.tokens if not token.is_mark)
         return Line((*self._earlier, *self._words(text.tokens)), logprobs, text.finish)
+
+    def _agree(self, text: list[Token], tokens: int) -> None:
+        """The first `tokens` of `text` stay: they are not written again, and the sound of the oldest is not heard."""
+        if tokens > len(self._agreed):
+            until = _end_of(text, tokens, self._heard.count)
+            self._settle(text, len(self._agreed), tokens, until)
+            self._agreed, self._kept = text[:tokens], tokens
+            self._heard.first = max(self._heard.first, max(token.at for token in self._agreed) - LOOK_BACK_FRAMES)
 
     def _end_segment(self) -> None:
         """What was written of the segment stays as it is."""
@@ -126,20 +148,31 @@ class TranscriberStream:
             self._settled.append(Settled(tuple(words), self._begins_at + until, logprobs))
 
     def _begin_segment(self) -> None:
-        self._heard.count = 0
-        self._agreed, self._passed, self._texts, self._kept = [], [], [], 0
+        self._heard.first = self._heard.count = 0
+        self._agreed, self._passed, self._lined, self._kept = [], [], [], 0
 
-    def _write(self, *behind: torch.Tensor) -> Text:
-        """The text of all final frames and of `behind`, float32 [n, encoder width], which are forgotten again."""
+    @property
+    def _heard_ids(self) -> list[int]:
+        return [token.id for token in self._passed]
+
+    def _write(self, drafts: Sequence[list[int]], *behind: torch.Tensor) -> Text:
+        """The text of all final frames and of `behind`, float32 [n, encoder width], which are forgotten again.
+
+        drafts: texts that are probably like it, the likeliest first.
+        """
         heard = self._heard
         final = heard.count
         for frames in behind:
             self._transcriber.network.hear(frames, heard)
-        drafts = [ids[len(self._agreed) :] for ids in self._texts]
-        text = self._transcriber.write(self._agreed, drafts, self._written, heard, self._kept)
+        text = self._write_behind(self._agreed, drafts)
+        if text.tokens and last_heard(text.tokens) < last_heard(self._passed) - SHORTER_FRAMES:
+            text = self._write_behind(still_said(self._passed, len(self._agreed)), drafts)
         heard.count = final
-        self._texts = [[token.id for token in text.tokens], *self._texts][:KEPT_TEXTS]
         return text
+
+    def _write_behind(self, tokens: list[Token], drafts: Sequence[list[int]]) -> Text:
+        guesses = [ids[len(tokens) :] for ids in drafts]
+        return self._transcriber.write(tokens, guesses, self._written, self._heard, self._kept)
 
     def _words(self, text: Sequence[Token]) -> list[str]:
         return self._transcriber.words(text)

@@ -18,6 +18,8 @@ AGAIN_FRAMES = 5
 SILENT_LEAST, UNSURE_MOST = 0.6, -1.0
 # Log-probability under which a word may still become another one.
 LEAST_SURE = -0.8
+# At its end a text often changes with what follows.
+UNSETTLED_FRAMES = 100
 # Faster than anybody speaks: 12 tokens a second, and a few for a short sound.
 TOKENS_LEAST, FRAMES_PER_TOKEN = 8, 4
 
@@ -95,6 +97,26 @@ def common_prefix(text: Sequence[Token], other: Sequence[Token]) -> int:
     return next(
         (n for n, (a, b) in enumerate(zip(text, other, strict=False)) if a.id != b.id), min(len(text), len(other))
     )
+
+
+def last_heard(text: Sequence[Token]) -> int:
+    """The latest frame that a word of `text` was heard at; 0 where it has none."""
+    return max((token.at for token in text if not token.is_mark), default=0)
+
+
+def still_said(text: Sequence[Token], agreed: int) -> list[Token]:
+    """What of `text` goes for said where a later pass lost the thread: whole words, but for those of its last 2 s.
+
+    At least the first `agreed` tokens.
+    """
+    before = last_heard(text) - UNSETTLED_FRAMES
+    first_late = next((n for n, token in enumerate(text) if not token.is_mark and token.at > before), len(text))
+    return list(text[: max(agreed, last_word(text[: first_late + 1]))])
+
+
+def last_word(text: Sequence[Token]) -> int:
+    """Tokens in front of the last word of `text`; 0 where it has none."""
+    return next((n for n in range(len(text) - 1, -1, -1) if text[n].begins and not text[n].is_mark), 0)
 
 
 def first_doubt(text: Sequence[Token], before: int) -> int:
