@@ -90,7 +90,7 @@ def figures(data: Mapping[str, Any]) -> list[Figure]:
     seed = percentiles(column((turn for turn in main if is_seed(turn)), "ttfp_eos_ms"))
     people = percentiles(column((turn for turn in main if not is_seed(turn)), "ttfp_eos_ms"))
     paused = runs.get("paused", {}).get("cut_ins", {})
-    share = paused.get("share")
+    share, short = paused.get("share"), paused.get("short_pauses", {}).get("share")
     stops = column((t for t in turns_of(runs, "paused") if t.get("cut_in_ms") is not None), "barge_in_stop_ms")
     barge = percentiles(column(interrupted_by_voice(turns_of(runs, "barge-in")), "barge_in_stop_ms"))
     saved = percentiles(tokens_saved(main))
@@ -104,7 +104,8 @@ def figures(data: Mapping[str, Any]) -> list[Figure]:
         *(Figure(f"TTFP_eos {rank}, people", people[rank]) for rank in ("p50", "p95")),
         Figure("TTFP_eot p50", eot["p50"], 50),
         Figure("TTFP_eot p95", eot["p95"], 250),
-        Figure("questions with inner pauses that were answered into", percent(share), 3, "%", digits=1),
+        Figure("questions with inner pauses of up to 0.7 s that were answered into", percent(short), 3, "%", digits=1),
+        Figure("the same, with one whose speaker pauses for longer", percent(share), None, "%", digits=1),
         Figure("those fell silent after renewed speech, at most", max(stops, default=None), 100),
         Figure("TTFP_eos with thinking / without, medians", ratio(runs), 1.05, "", digits=2),
         Figure("TTFP_eos after a minute of speech / after 3 s, medians", long_ratio(runs), 1.10, "", digits=2),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import soxr
 
 from client_demo.errors import AudioFileFailure, EmptyFile, FileTooLong, NoFrames, NotAudio
-from client_demo.speech_gate import Pcm, voiced_ends
+from client_demo.speech_gate import GATE_FRAME_MS, Pcm, voiced_ends
 
 # The longest session that the protocol knows; a longer file could not be asked in one.
 MAX_FILE_S = 60 * 60
@@ -41,6 +41,12 @@ class Recording:
     @property
     def duration_ms(self) -> float:
         return self.pcm.size * 1000 / self.sample_rate_hz
+
+    @property
+    def longest_pause_ms(self) -> float:
+        """The longest silence between two voiced frames; 0 where there is none."""
+        gaps = np.diff(self.voiced_ends) * 1000 / self.sample_rate_hz - GATE_FRAME_MS
+        return float(gaps.max(initial=0.0))
 
 
 def recording_of(name: str, pcm: Pcm, sample_rate_hz: int) -> Recording:

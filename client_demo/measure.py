@@ -183,6 +183,7 @@ async def _questions(
     session: int, first: int, plan: Sequence[Recording], options: MeasureOptions, probe: Probe, findings: _Findings
 ) -> None:
     interrupted = ""
+    pauses = {recording.name: recording.longest_pause_ms for recording in plan}
     for number, recording in enumerate(plan, first):
         effort = effort_of(options, number)
         if effort is not None:
@@ -200,12 +201,28 @@ async def _questions(
             file, question = (interrupted, number - 1) if earlier else (recording.name, number)
             findings.turns.append(
                 MeasuredTurn(
-                    session, file, turn, question=question, cut_in_ms=cut_in_ms, effort=effort_of(options, question)
+                    session,
+                    file,
+                    turn,
+                    question=question,
+                    cut_in_ms=cut_in_ms,
+                    effort=effort_of(options, question),
+                    pause_ms=pauses[file],
                 )
             )
         if not asked.turns and asked.outcome is not Outcome.INTERRUPTED:
             missing = asked.outcome.value
-            findings.turns.append(MeasuredTurn(session, recording.name, None, missing, question=number, effort=effort))
+            findings.turns.append(
+                MeasuredTurn(
+                    session,
+                    recording.name,
+                    None,
+                    missing,
+                    question=number,
+                    effort=effort,
+                    pause_ms=pauses[recording.name],
+                )
+            )
         findings.recording_done()
         interrupted = recording.name if asked.outcome is Outcome.INTERRUPTED else ""
         if asked.outcome is Outcome.WIRE_LOST:

@@ -22,6 +22,8 @@ from client_demo.turn_record import TurnReport
 from client_demo.wire import TransportName
 
 PERCENTILES = (50, 90, 95, 99)
+# People rarely pause for longer inside a sentence; behind such a silence they expect to be answered.
+PAUSE_MS = 700
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class MeasuredTurn:
 
     `question` counts the recordings of the session; one that was taken for several turns gives several with one
     number. `cut_in_ms`: the answer's first packet arrived so long before the recording's last voiced sample had left.
+    `pause_ms`: the longest silence inside the recording.
     """
 
     session: int
@@ -40,11 +43,13 @@ class MeasuredTurn:
     question: int = 0
     cut_in_ms: float | None = None
     effort: str | None = None
+    pause_ms: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         body = self.report.to_json() if self.report else {"status": self.missing}
         cut_in_ms = None if self.cut_in_ms is None else round(self.cut_in_ms, 3)
         about: dict[str, Any] = {"question": self.question, "effort": self.effort, "cut_in_ms": cut_in_ms}
+        about["pause_ms"] = round(self.pause_ms, 3)
         ahead = thinking_saved.thinking_saved(self.report) if self.report else None
         if ahead is not None:
             about["hidden_ms"] = round(ahead.hidden_ms, 3)
@@ -140,14 +145,22 @@ def summary(reports: Sequence[TurnReport]) -> dict[str, dict[str, float | None]]
 
 def cut_ins(turns: Sequence[MeasuredTurn]) -> dict[str, Any]:
     """How many questions were answered into: any packet with speech in it arrived before their last voiced sample had
-    left. `stop_ms`: from renewed speech to the last such packet, of those that the user spoke on into."""
-    asked = {(turn.session, turn.question) for turn in turns}
-    cut = [turn for turn in turns if turn.cut_in_ms is not None]
-    count = len({(turn.session, turn.question) for turn in cut})
-    stops = barge_in_stops([turn.report for turn in cut if turn.report is not None])
-    share = round(count / len(asked), 4) if asked else None
+    left. `short_pauses`: the same of those that hold no longer silence than `PAUSE_MS`; behind one that does, a person
+    would answer too. `stop_ms`: from renewed speech to the last such packet, of those that the user spoke on into."""
+    stops = barge_in_stops([turn.report for turn in turns if turn.report is not None and turn.cut_in_ms is not None])
     worst = round(max(stops), 3) if stops else None
-    return {"questions": len(asked), "cut": count, "share": share, "stop_ms": percentiles(stops) | {"max": worst}}
+    short = [turn for turn in turns if turn.pause_ms <= PAUSE_MS]
+    return {
+        **_answered_into(turns),
+        "short_pauses": {"pause_ms": PAUSE_MS, **_answered_into(short)},
+        "stop_ms": percentiles(stops) | {"max": worst},
+    }
+
+
+def _answered_into(turns: Sequence[MeasuredTurn]) -> dict[str, Any]:
+    asked = {(turn.session, turn.question) for turn in turns}
+    cut = {(turn.session, turn.question) for turn in turns if turn.cut_in_ms is not None}
+    return {"questions": len(asked), "cut": len(cut), "share": round(len(cut) / len(asked), 4) if asked else None}
 
 
 def barge_in_stops(reports: Sequence[TurnReport]) -> list[float]:

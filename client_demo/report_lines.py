@@ -49,8 +49,10 @@ def _cascade_cut(body: Mapping[str, Any]) -> int:
 def _cut_ins(body: Mapping[str, Any]) -> str:
     stop = body["stop_ms"]
     told = "" if stop["max"] is None else f" They fell silent {_p50_p95(stop)}, at most {_ms(stop['max'])} later."
+    short = body["short_pauses"]
     return (
-        f"Cut-ins: {body['cut']} of {body['questions']} questions ({_share(body['share'])}) were answered into.{told}"
+        f"Cut-ins: {body['cut']} of {body['questions']} questions ({_share(body['share'])}) were answered into; of "
+        f"those with no pause over {_ms(short['pause_ms'])}, {short['cut']} of {short['questions']}.{told}"
     )
 
 

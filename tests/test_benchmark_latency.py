@@ -53,7 +53,7 @@ def everything() -> dict[str, Any]:
         "plain": run([turn(SEED_FILE, 280.0, effort="medium"), turn(SEED_FILE, 400.0, effort="minimal")],
                      efforts={"ratio_of_medians": 0.7}),
         "paused": run([turn("a.0.wav", 300.0), turn("a.1.wav", 5.0, cut_in_ms=200.0, barge_in_stop_ms=80.0)],
-                      cut_ins={"share": 0.5}),
+                      cut_ins={"share": 0.5, "short_pauses": {"share": 0.25}}),
         "long": run([turn("question.wav", 300.0), turn("question_after_talk.wav", 330.0)]),
         "held": run([turn("a.wav", 300.0, "Six."), turn("b.wav", 300.0, "Cut."), turn("b.wav", 300.0, "Two.")],
                     expected={"a.wav": "Six."}),
@@ -76,7 +76,8 @@ def test_every_figure_comes_from_the_turns_it_names() -> None:
     values = {name: figure.value for name, figure in found.items()}
     assert values["TTFP_eos p50"] == pytest.approx(290), "280 and 300: not minimal, not the one that cut in"
     assert found["TTFP_eos p50"].met and found["TTFP_eot p50"].met is False
-    assert values["questions with inner pauses that were answered into"] == 50
+    assert values["questions with inner pauses of up to 0.7 s that were answered into"] == 25
+    assert values["the same, with one whose speaker pauses for longer"] == 50
     assert values["those fell silent after renewed speech, at most"] == 80
     assert values["TTFP_eos with thinking / without, medians"] == 0.7
     assert values["TTFP_eos after a minute of speech / after 3 s, medians"] == pytest.approx(1.1)

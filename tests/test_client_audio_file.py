@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from client_demo.audio_file import read_recording, resample, write_wav
+from client_demo.audio_file import read_recording, recording_of, resample, write_wav
 from client_demo.errors import AudioFileFailure, EmptyFile, ExitCode, NoFrames, NotAudio
 
 SAMPLES = Path(__file__).parent.parent / "models/embedded/samples"
@@ -113,3 +113,11 @@ def test_what_is_heard_behind_the_end_of_speech_is_no_speech() -> None:
     assert cut.pcm is recording.pcm and 0 < int(cut.voiced_ends[-1]) <= (end_ms - 200) * 16
     assert recording.until(None) is recording
     assert np.array_equal(recording.until(end_ms + 1).voiced_ends, recording.voiced_ends)
+
+
+def test_the_longest_pause_is_that_between_two_voiced_frames() -> None:
+    tone = (8_000 * np.sin(np.arange(4_800) * 0.2)).astype(np.int16)  # 300 ms
+    pcm = np.concatenate([np.zeros(8_000, np.int16), tone, np.zeros(8_000, np.int16), tone, np.zeros(16_000, np.int16)])
+    assert recording_of("two", pcm, 16_000).longest_pause_ms == pytest.approx(500, abs=20)
+    assert recording_of("quiet", pcm[:8_000], 16_000).longest_pause_ms == 0
+    assert recording_of("one", tone, 16_000).longest_pause_ms == 0

@@ -171,17 +171,21 @@ def test_an_answer_into_the_question_counts_once_and_in_no_percentile() -> None:
     turns = (
         MeasuredTurn(0, "a.wav", early, question=0, cut_in_ms=300.0),
         MeasuredTurn(0, "a.wav", whole, question=0),
-        MeasuredTurn(0, "b.wav", whole, question=1),
+        MeasuredTurn(0, "b.wav", whole, question=1, pause_ms=700.0),
+        MeasuredTurn(0, "c.wav", early, question=2, cut_in_ms=300.0, pause_ms=700.1),
+        MeasuredTurn(0, "c.wav", whole, question=2, pause_ms=700.1),
     )
     found = replace(result([]), turns=turns)
     assert cut_ins(turns) == {
-        "questions": 2, "cut": 1, "share": 0.5, "stop_ms": percentiles([80.0]) | {"max": 80.0},
+        "questions": 3, "cut": 2, "share": 0.6667,
+        "short_pauses": {"pause_ms": 700, "questions": 2, "cut": 1, "share": 0.5},
+        "stop_ms": percentiles([80.0, 80.0]) | {"max": 80.0},
     }  # fmt: skip
     assert found.to_json()["summary"]["ttfp_eos_ms"]["p50"] == 400.0
     console = Console(width=200)
     with console.capture() as shown:
         print_measure(found, console)
-    assert "1 of 2 questions (50.0 %) were answered into" in shown.get()
+    assert "2 of 3 questions (66.7 %) were answered into; of those with no pause over 700 ms, 1 of 2." in shown.get()
 
 
 async def test_answers_and_words_are_judged_against_what_was_expected(tmp_path: Path) -> None:
