@@ -45,6 +45,7 @@ bench: setup-dev  ## every benchmark, on an otherwise idle machine
 	$(BIN)/python -m benchmarks.cut_ins
 	$(BIN)/python -m benchmarks.ears
 	$(BIN)/python -m benchmarks.threads
+	$(BIN)/python -m benchmarks.speakers
 	$(BIN)/python -m benchmarks.first_packet
 
 cascade: setup-dev  ## what the comparison with a cascade needs (330 MB): python -m benchmarks.cascade
