@@ -15,7 +15,7 @@ from realtime.clock import NS_PER_MS, Clock
 from realtime.decoder import Decoder, Row
 from realtime.decoder.scheduler import Service
 from realtime.engine import messages as m
-from realtime.engine.hearing import SAMPLES_PER_MS, Hearing
+from realtime.engine.listening import SAMPLES_PER_MS, Listening
 from realtime.engine.rows import logprob, logprobs, rows_of
 from realtime.engine.session import DecoderMemory, Session, Stamps
 from realtime.engine.vote import Vote
@@ -89,7 +89,7 @@ class EngineCore:
     @property
     def has_work(self) -> bool:
         sessions = self._sessions.values()
-        owes = any(s.ending is not None or s.vote.is_owed or s.hearing.is_behind for s in sessions)
+        owes = any(s.ending is not None or s.vote.is_owed or s.listening.is_behind for s in sessions)
         return owes or any(True for _ in self._all_work())
 
     @property
@@ -141,7 +141,7 @@ class EngineCore:
         self._opened += 1
         self._sessions[message.session] = Session(
             message.session,
-            Hearing(stream, self._transcriber, self._decoder.frames),
+            Listening(stream, self._transcriber, self._decoder.frames),
             mind,
             Vote(self._decoder, self._dialect, mind),
             order=self._opened,
@@ -157,7 +157,7 @@ class EngineCore:
             case m.EndTurn():
                 self._end_turn(session, message)
             case m.Commit() if message.turn == session.turn:
-                session.hearing.forget_held()
+                session.listening.forget_held()
                 session.vote.forget()
                 session.mind.commit(message.attempt, message.item)
             case m.Revoke() if message.turn == session.turn and message.attempt == session.attempt:
@@ -204,20 +204,20 @@ class EngineCore:
             return
         pcm = np.frombuffer(message.pcm, dtype="<i2")
         if session.is_tentative:
-            session.hearing.hold(pcm)
+            session.listening.hold(pcm)
         else:
             self._hear(session, pcm)
 
     def _hear(self, session: Session, pcm: np.ndarray) -> None:
-        if frames := session.hearing.hear(pcm):
-            session.mind.hear(frames, session.hearing.heard_ms)
+        if frames := session.listening.hear(pcm):
+            session.mind.hear(frames, session.listening.heard_ms)
 
     def _listen(self, session: Session) -> list[m.FromEngine]:
         """The session's transcriber listens to all that waits for it."""
         said: list[m.FromEngine] = []
         turn = session.mind.turn
-        while session.hearing.is_behind:
-            words, heard_ms = session.hearing.listen()
+        while session.listening.is_behind:
+            words, heard_ms = session.listening.listen()
             if turn is not None and not turn.closed:
                 said += session.mind.note(words, heard_ms)
         if said:
@@ -237,9 +237,9 @@ class EngineCore:
         message, session.ending = session.ending, None
         assert message is not None
         said = self._listen(session)  # the line is written over everything that was heard
-        tail = session.hearing.tail()
+        tail = session.listening.tail()
         session.mind.end_turn(
-            message.attempt, tail.frames, session.hearing.heard_ms, line=tail.line, voice=tail.voice,
+            message.attempt, tail.frames, session.listening.heard_ms, line=tail.line, voice=tail.voice,
             respond=message.respond, max_tokens=message.max_tokens, spoken=message.spoken,
         )  # fmt: skip
         if session.stamps is not None:
@@ -251,7 +251,7 @@ class EngineCore:
             session.mind.revoke(message.attempt)
             session.vote.void()
         session.ending = session.stamps = None
-        for pcm in session.hearing.forget_held():
+        for pcm in session.listening.forget_held():
             self._hear(session, pcm)
 
     def _stamps(self, think_ms: int | None) -> Stamps:
@@ -321,7 +321,7 @@ class EngineCore:
 
     def _notes(self) -> list[m.FromEngine] | None:
         """What the transcriber of one session hears; None where none is behind, or somebody waits for an answer."""
-        behind = [session for session in self._sessions.values() if session.hearing.is_behind]
+        behind = [session for session in self._sessions.values() if session.listening.is_behind]
         if not behind or any(entry.service < Service.NOTE for _, entry in self._all_work()):
             return None
         said = self._listen(behind[0])
@@ -333,7 +333,7 @@ class EngineCore:
         turn = session.mind.turn
         if turn is None or turn.closed or not self.folds:
             return
-        if (settled := session.hearing.settled(len(turn.folded.words))) is not None:
+        if (settled := session.listening.settled(len(turn.folded.words))) is not None:
             session.mind.fold(settled)
 
     def _urgent_work(self) -> list[tuple[Session, Work]]:
@@ -348,13 +348,13 @@ class EngineCore:
         if not self._rehearsal_samples or any(e.service is not Service.REHEARSAL for _, e in self._all_work()):
             return None
         for session in self._sessions.values():
-            heard = session.hearing.samples
+            heard = session.listening.samples
             fresh = heard - session.rehearsed_samples
             is_due = fresh >= self._rehearsal_samples and heard >= REHEARSAL_LEAST_MS * SAMPLES_PER_MS
             if is_due and session.mind.may_rehearse:
                 session.rehearsed_samples = heard
-                tail = session.hearing.tail()
-                session.mind.rehearse(tail.frames, session.hearing.heard_ms, tail.line, tail.voice)
+                tail = session.listening.tail()
+                session.mind.rehearse(tail.frames, session.listening.heard_ms, tail.line, tail.voice)
                 return []  # only one: what has come in meanwhile goes before the next
         return None
 

@@ -9,7 +9,7 @@ from typing import cast
 from realtime.decoder import Decoder
 from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.engine import messages as m
-from realtime.engine.hearing import Hearing
+from realtime.engine.listening import Listening
 from realtime.engine.vote import Vote
 from realtime.mind import Mind, TurnState
 from realtime.mind.memory import KvSequence, Symbol
@@ -56,7 +56,7 @@ class Session:
     """One conversation inside the engine."""
 
     id: str
-    hearing: Hearing
+    listening: Listening
     mind: Mind
     vote: Vote
     order: int

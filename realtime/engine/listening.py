@@ -38,7 +38,7 @@ class Tail:
     voice: Voice | None
 
 
-class Hearing:
+class Listening:
     """See the module's docstring. `frames` keeps the embeddings; whoever gets symbols gives them back there."""
 
     def __init__(self, encoder: EncoderStream, transcriber: Transcriber | None, frames: FrameStore) -> None:
