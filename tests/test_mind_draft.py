@@ -85,6 +85,16 @@ def test_who_was_right_for_longer_is_asked_first() -> None:
     assert steps_needed(Draft([newest, older]), older) == 3  # 2, then 5 behind the miss, then the rest
 
 
+def test_who_was_right_for_long_is_trusted_for_long_though_another_was_not() -> None:
+    older = list(range(1, 60))
+    draft = Draft([[*older[:20], 99], older])
+    draft.follow(older[:20])
+    draft.checked(8, 0)
+    assert len(draft.guess(32)) == 1
+    draft.follow(older[20:21])
+    assert len(draft.guess(32)) == 21 > REACH_AFTER_MISS
+
+
 def test_attempts_are_kept_newest_first_and_few() -> None:
     tried = Tried()
     for n in range(4):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from realtime.decoder.sequence import Row, Sequence
 from realtime.engine.messages import Transcript
+from realtime.engine.session import DecoderMemory
 from realtime.mind import Mind, Order, ThinkingPlan
 from realtime.mind.ears import own_is_better
 from realtime.mind.lanes import AnswerLane, HeardLine, Phase
 from realtime.mind.laying import HEARD_TOKENS_LEAST
 from realtime.mind.memory import Symbol
 from realtime.mind.turn import Folded
+from tests.decoder_tiny import tiny_decoder
 from tests.mind_tiny import NEWLINE, SPECIAL, encode, tiny_dialect
 from tests.test_mind_lanes import Memory
 
@@ -153,6 +157,49 @@ def test_another_line_that_is_not_believed_leaves_no_trace(folded: tuple[str, ..
     subject.write(line(OWN), logprob)
     assert_is_the_transcribers(subject, standing(folded))
     assert subject.lane.unwanted == DIALECT.line((*folded, *OWN))
+
+
+@pytest.mark.parametrize("chosen", [GIVEN, OWN], ids=["given", "own"])
+def test_what_was_computed_of_a_weighed_line_is_not_computed_again(chosen: tuple[str, ...]) -> None:
+    """Nor what stands before it; and whichever line is chosen, no block stays behind."""
+    decoder = tiny_decoder()
+    memory = DecoderMemory(decoder)
+    mind = Mind("s", DIALECT, memory, note_interval_frames=None)
+    mind.start_turn(1)
+    confidence, logprob = BELIEVED if chosen == OWN else UNBELIEVED
+    mind.end_turn(1, [], 160, line=HeardLine(GIVEN, -0.25, 0.5, confidence=confidence))
+    assert mind._attempt is not None
+    lane = mind._attempt.lane
+    decoder.step([Row(cast(Sequence, lane.seq), lane.seq.pending, True, tuple(lane.unweighed))])
+    lane.weigh([-3.0] * len(lane.unweighed))
+    for token in line(OWN):
+        mind.accept(lane, token, logprob)
+        if lane.seq.pending and lane.phase is Phase.HEARING:
+            decoder.step([Row(cast(Sequence, lane.seq), lane.seq.pending, True)])
+    assert lane.has_given_line == (chosen == GIVEN) and lane.phase is Phase.THINKING
+    assert lane.seq.pending == 1, "the end of the line"
+    assert lane.seq.computed == lane.prompt_tokens + len(DIALECT.line(chosen))
+    mind.close()
+    assert decoder.pool.used == 0
+
+
+def test_a_lane_that_is_dropped_while_it_writes_another_line_gives_both_back() -> None:
+    decoder = tiny_decoder()
+    mind = Mind("s", DIALECT, DecoderMemory(decoder), note_interval_frames=None)
+    mind.start_turn(1)
+    heard = HeardLine(GIVEN, -0.25, 0.5, confidence=-1.0)
+    for is_rehearsed in (True, False):
+        if is_rehearsed:
+            mind.rehearse([], 160, heard)
+        else:
+            mind.end_turn(1, [], 160, line=heard)
+        (lane,) = (work.lane for work in mind.work() if isinstance(work.lane, AnswerLane))
+        decoder.step([Row(cast(Sequence, lane.seq), lane.seq.pending, True, tuple(lane.unweighed))])
+        lane.weigh([-3.0] * len(lane.unweighed))
+        mind.accept(lane, encode("x")[0], -0.01)
+        assert lane._beside is not None
+    mind.close()
+    assert decoder.pool.used == 0
 
 
 @folded_or_not

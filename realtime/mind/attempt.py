@@ -24,7 +24,6 @@ class Attempt:
 
     def __init__(self, session: str, dialect: Dialect, memory: Memory, lane: AnswerLane, plan: ThinkingPlan) -> None:
         self._session = session
-        self._memory = memory
         self.lane = lane
         self.speaking = SpeakingPhase(dialect, memory, lane, plan)
 
@@ -61,4 +60,4 @@ class Attempt:
     def drop(self) -> None:
         """Give everything back."""
         self.speaking.drop()
-        self._memory.drop(self.lane.seq)
+        self.lane.drop()

@@ -67,7 +67,8 @@ class Draft:
             for source in sources:
                 symbols, begin = self._earlier[source], self._at[source] + missed
                 if self._missed[source] == missed and begin < len(symbols):
-                    return symbols[begin : begin + min(reach, limit)]
+                    trusted = min(REACH_MOST, max(reach, self._run[source]))
+                    return symbols[begin : begin + min(trusted, limit)]
         return self._echo(min(ECHO_REACH, limit))
 
     def checked(self, guessed: int, accepted: int) -> None:

@@ -147,6 +147,7 @@ class AnswerLane:
         self.unweighed: list[Symbol] = [*contested, dialect.line_end] if is_contested else []
         self._given: list[float] = []  # log-probabilities of the contested tokens and of the end behind them
         self.unwanted: list[Symbol] = []  # the lane's own line, where it was not believed
+        self._beside: KvSequence | None = None  # holds the contested tokens while the lane writes others
         self._voice = voice
         self._respond = respond
         self._max_tokens = max_tokens
@@ -209,6 +210,11 @@ class AnswerLane:
         self._memory.drop(self.seq)
         self.seq = seq
 
+    def drop(self) -> None:
+        """Give everything back."""
+        self._forget_beside()
+        self._memory.drop(self.seq)
+
     def _write(self, symbols: list[Symbol]) -> None:
         self._memory.extend(self.seq, symbols)
         self.draft.follow(symbols)
@@ -225,6 +231,8 @@ class AnswerLane:
             return self._choose_line(text, token, logprob)
         if len(self.heard_tokens) >= self._max_heard_tokens:
             return self._choose_line("", special.im_end, logprob, is_loop=True)
+        if self._parts_here(token):
+            self._lay_beside()
         self._hearing.append(logprob)
         self.heard_tokens.append(token)
         self._line += text
@@ -248,19 +256,42 @@ class AnswerLane:
         self._is_given = True  # so it ends as a line that stands does, whatever the lane would have chosen
         return self._line_complete("\n", self._dialect.line_end, logprob)
 
+    def _parts_here(self, token: Symbol) -> bool:
+        """`token` is the lane's first that is not the transcriber's, and that line was weighed: it is computed."""
+        own = self.heard_tokens[self.given_tokens :]
+        at = len(own)
+        return bool(self._given) and own == self._contested[:at] and self._contested[at : at + 1] != [token]
+
+    def _lay_beside(self) -> None:
+        """What was computed of the transcriber's line stays until one of the two is chosen."""
+        tip = len(self.seq.symbols)
+        self._memory.extend(self.seq, self._contested[len(self.heard_tokens) - self.given_tokens :])
+        self._beside = self._memory.fork(self.seq)
+        self._memory.truncate(self.seq, tip)
+
+    def _forget_beside(self) -> None:
+        if self._beside is not None:
+            self._memory.drop(self._beside)
+            self._beside = None
+
     def _lay_given(self) -> None:
         """The transcriber's line in place of the lane's own."""
         self.unwanted = self.heard_tokens
         notes = self.heard_tokens[: self.given_tokens]
-        self._memory.truncate(self.seq, self.prompt_tokens)
+        if self._beside is None:
+            self._memory.truncate(self.seq, self.prompt_tokens)
+            self._memory.extend(self.seq, self._contested)
+        else:
+            self._memory.drop(self.seq)
+            self.seq, self._beside = self._beside, None
         self.heard_tokens = [*notes, *self._contested]
         self._words = self._dialect.detokenizer()
         self._line = "".join(self._words.push(symbol) for symbol in self.heard_tokens)
         self.draft = self.draft.again()
-        self.draft.follow(notes)
-        self._write(self._contested)
+        self.draft.follow([*notes, *self._contested])
 
     def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
+        self._forget_beside()
         line = (self._line + text.partition("\n")[0]).strip()
         doubt = self.line.doubt if self._is_given and self.line is not None else doubt_of(self._hearing)
         pieces = Pieces(transcript=line, closing=logprob, doubt=doubt)

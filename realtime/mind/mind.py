@@ -409,7 +409,7 @@ class Mind:
             return
         if self.turn is not None:
             self.turn.tried.keep_lane(self._rehearsal.lane)
-        self._memory.drop(self._rehearsal.lane.seq)
+        self._rehearsal.lane.drop()
         self._memory.drop_frames(self._rehearsal.tail)
         self._rehearsal = None
 
