@@ -69,7 +69,7 @@ class Session:
     def begin_turn(self, number: int, at_sample: int) -> None:
         """Nothing of the turn has been heard, and nothing of an earlier one is left but what the mind keeps."""
         self.turn, self.attempt, self.rehearsed_samples = number, 0, 0
-        self.hearing.begin_turn(at_sample)
+        self.listening.begin_turn(at_sample)
         self.vote.void()
 
     @property
