@@ -159,6 +159,24 @@ def test_another_line_that_is_not_believed_leaves_no_trace(folded: tuple[str, ..
     assert subject.lane.unwanted == DIALECT.line((*folded, *OWN))
 
 
+def test_in_a_long_turn_what_was_noted_is_not_written_again() -> None:
+    """But for the last words, and only where something is folded: of a short turn the whole line is contested."""
+    words = tuple("abcdefghijkl")
+    for folded, noted, contested in ((FOLDED, 0, 12), (FOLDED, 2, 12), (FOLDED, 5, 9), (FOLDED, 12, 8), ((), 5, 12)):
+        subject = Attempt(True, folded=folded, rest=words)
+        assert subject.mind.turn is not None
+        subject.mind.turn.noted = [*folded, *"vvvvvvvvvvvv"][:noted]  # other words: those of the line stand
+        subject.mind.revoke(1)
+        subject.end()
+        lane = subject.lane
+        assert lane.unweighed == line(words[12 - contested :])
+        assert lane.heard_tokens == DIALECT.line((*folded, *words[: 12 - contested]))[: lane.given_tokens]
+        assert lane.given_tokens == 2 * (12 - contested) + 3 * len(folded)
+        subject.weigh()
+        subject.write(line(words[12 - contested :]))
+        assert [t.text for t in subject.told] == [" ".join((*folded, *words))]
+
+
 @pytest.mark.parametrize("chosen", [GIVEN, OWN], ids=["given", "own"])
 def test_what_was_computed_of_a_weighed_line_is_not_computed_again(chosen: tuple[str, ...]) -> None:
     """Nor what stands before it; and whichever line is chosen, no block stays behind."""

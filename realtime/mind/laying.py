@@ -18,6 +18,8 @@ from realtime.mind.turn import Turn
 
 # The whole line: speech gives about 0.4 tokens a frame; one a frame (and a little for short turns) ends a loop.
 HEARD_TOKENS_LEAST = 16
+# Words at the end of a long turn that both ears may write, whatever was noted of them: a question is about as long.
+CONTESTED_WORDS_LEAST = 8
 
 
 class Laying:
@@ -51,7 +53,7 @@ class Laying:
         notes, laid = self._heard(turn, line)
         contested: list[Symbol] = []
         if line is not None and line.is_contested:
-            contested = self._dialect.line(line.words[len(turn.folded.words) :])
+            contested = self._dialect.line(line.words[_uncontested(turn, line) :])
         return self._lane(
             attempt,
             [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(laid)],
@@ -92,12 +94,15 @@ class Laying:
     def _heard(self, turn: Turn, line: HeardLine | None) -> tuple[list[Symbol], list[Symbol]]:
         """The line of what was heard, as far as it is known, and what of it must be laid: all that is not folded."""
         folded = turn.folded
-        # Nothing of what the transcriber wrote is believed, or the lane writes a line of its own beside it.
-        if line is not None and (not line.words or line.is_contested):
+        if line is not None and not line.words:  # nothing of what the transcriber wrote is believed
             return folded.line, []
         if line is None or not line.is_sure:
             return turn.notes, turn.notes[len(folded.line) :]
         rest = line.words[len(folded.words) :]
+        if line.is_contested:  # the lane writes a line of its own beside the rest
+            rest = line.words[len(folded.words) : _uncontested(turn, line)]
+            if not rest:
+                return folded.line, []
         laid = self._dialect.line(rest)
         return [*folded.line, *laid] if rest or not folded.words else folded.line, laid
 
@@ -139,3 +144,13 @@ class Laying:
             max_heard_tokens=HEARD_TOKENS_LEAST + frames + folded,
             plan=self._plan if spoken else replace(self._plan, order=Order.THINK_BEFORE),
         )
+
+
+def _uncontested(turn: Turn, line: HeardLine) -> int:
+    """Words of a contested line that stand all the same: in a long turn what is folded, and what was noted behind it.
+
+    What was noted may be other words by now; the line's stand.
+    """
+    if not turn.folded.words:
+        return 0
+    return max(len(turn.folded.words), min(len(turn.noted), len(line.words) - CONTESTED_WORDS_LEAST))
