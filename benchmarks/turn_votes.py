@@ -105,8 +105,9 @@ def tuning() -> Iterator[tuple[Source, Pcm16]]:
 class Ear:
     """One turn through detectors, engine and machine, without waiting."""
 
-    def __init__(self, core: EngineCore) -> None:
+    def __init__(self, core: EngineCore, policy: TurnPolicy | None = None) -> None:
         self._core = core
+        self._policy = policy or TurnPolicy.semantic_vad()
         self._voice = VoiceDetector.load(MODELS / "vad")
         self._endpoint = EndpointDetector.load(MODELS / "endpoint")
 
@@ -115,7 +116,7 @@ class Ear:
     ) -> tuple[Outcome, list[Vote]]:
         """What becomes of a turn whose speech ends at `speech_end`; pauses in samples."""
         self._voice.reset()
-        self._machine, self._listener = TurnMachine(TurnPolicy.semantic_vad()), Listener()
+        self._machine, self._listener = TurnMachine(self._policy), Listener()
         self._due: list[tuple[int, str, int, int, float]] = []
         self._sent: int | None = None
         self._votes: dict[tuple[int, int], Vote] = {}
@@ -126,11 +127,9 @@ class Ear:
             for decision in self._frame(pcm[begin : begin + FRAME_SAMPLES]):
                 if isinstance(decision, TentativeEnd):
                     attempts += 1
-                    end = decision.speech_end_sample
-                    inside = any(b - 150 * PER_MS <= end < e - 100 * PER_MS for b, e in pauses)
-                    is_end = not inside and end > speech_end - 150 * PER_MS
-                    if inside or is_end:
-                        self._votes[decision.turn, decision.attempt] = Vote(group, is_end)
+                    over = is_end(decision.speech_end_sample, speech_end, pauses)
+                    if over or is_inside(decision.speech_end_sample, pauses):
+                        self._votes[decision.turn, decision.attempt] = Vote(group, over)
                 commits += [decision] if isinstance(decision, Committed) else []
                 self._follow(decision)
         self._tell(m.CloseSession(session=SESSION))
@@ -201,6 +200,16 @@ class Ear:
         return said
 
 
+def is_inside(at_sample: int, pauses: list[tuple[int, int]]) -> bool:
+    """Whether speech that ended there stopped for one of `pauses`."""
+    return any(begin - 150 * PER_MS <= at_sample < end - 100 * PER_MS for begin, end in pauses)
+
+
+def is_end(at_sample: int, speech_end: int, pauses: list[tuple[int, int]]) -> bool:
+    """Whether the turn was over where its speech ended there."""
+    return not is_inside(at_sample, pauses) and at_sample > speech_end - 150 * PER_MS
+
+
 def recordings(variants: int, talkies: Sequence[Path]) -> Iterator[Heard]:
     """Every recording of all sets."""
     for folder in talkies:
@@ -223,7 +232,7 @@ def recordings(variants: int, talkies: Sequence[Path]) -> Iterator[Heard]:
 Heard = tuple[str, str, Pcm16, int, list[tuple[int, int]]]
 
 
-def actors(folder: Path) -> Iterator[Heard]:
+def actors(folder: Path, lines: int = ACTORS) -> Iterator[Heard]:
     """Lines of a game's actors, as `recordings` gives them; drawn by seed, as are their pauses."""
     spoken = open_talkie(folder).speech()
     found = 0
@@ -245,7 +254,7 @@ def actors(folder: Path) -> Iterator[Heard]:
         spans = [(p.at_ms * PER_MS, (p.at_ms + p.ms) * PER_MS) for p in pauses]
         yield "actors", line.key, paused, int(voiced_ends(paused, RATE_HZ)[-1]), spans
         found += 1
-        if found == ACTORS:
+        if found == lines:
             return
 
 
@@ -286,13 +295,8 @@ def policy_sure(votes: dict[str, float]) -> bool:
     return policy.needed_silence(votes)[0] <= policy.patience.sure_ms
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--variants", type=int, default=2)
-    parser.add_argument("--only", choices=GROUPS)
-    parser.add_argument("--talkie", type=Path, action="append", default=[], help="a game's folder, for the actors")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+def open_engine() -> EngineCore:
+    """The embedded model in this process, as it is served."""
     settings = EngineSettings()
     core, _ = load_engine(
         EngineConfig(
@@ -307,7 +311,17 @@ def main() -> None:
         ),
         MonotonicClock(),
     )
-    ear = Ear(core)
+    return core
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--variants", type=int, default=2)
+    parser.add_argument("--only", choices=GROUPS)
+    parser.add_argument("--talkie", type=Path, action="append", default=[], help="a game's folder, for the actors")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    ear = Ear(open_engine())
     outcomes: list[Outcome] = []
     votes: list[Vote] = []
     for group, name, pcm, speech_end, pauses in recordings(arguments.variants, arguments.talkie):

@@ -50,16 +50,25 @@ def test_votes_mean_to_the_turn_machine_what_they_say() -> None:
     assert readiness(-0.1, -3.0, 8, 0.999) == PLAUSIBLE, "a listener would have noted another word"
 
 
-def test_with_a_transcriber_both_the_words_and_its_full_stop_must_speak_for_an_end() -> None:
-    assert readiness(-0.005, -0.6, 12, 0.45, 0, 0.92) == SURE, "the ear sets a full stop behind plausible words"
-    assert MIND_LIKELY <= readiness(-0.005, -0.6, 7, 0.99, 0, 0.28) < MIND_SURE, "the ear would go on"
-    assert MIND_LIKELY <= readiness(-0.005, -0.6, 9, 0.402, 0, 0.845) < MIND_SURE, "a clause with a comma behind it"
-    assert readiness(-0.005, -0.6, 9, 0.02, 0, 0.66) < MIND_LIKELY, "the words would go on"
+def test_with_a_transcriber_words_and_ear_weigh_together() -> None:
+    assert readiness(-0.005, -0.6, 12, 0.95, 0, 0.8) == SURE, "both speak for an end"
+    assert readiness(-0.005, -0.6, 7, 0.99, 0, 0.55) == SURE, "the words do, and the ear does not mind"
+    assert readiness(-0.005, -0.6, 7, 0.99, 0, 0.15) < MIND_LIKELY, "the ear would go on"
+    assert readiness(-0.005, -0.6, 9, 0.02, 0, 0.5) < MIND_LIKELY, "the words would go on"
     assert readiness(-0.005, -0.6, 8, 0.001, 0, 0.1) == OBJECTS, "nothing speaks for an end"
     assert readiness(-0.005, -0.6, 8, 0.999, 5, 0.9) == OBJECTS, "nobody said the last words"
-    assert readiness(-0.005, -0.6, 8, 0.999, None, 0.9) == PLAUSIBLE, "a listener would have noted another word"
-    assert readiness(-0.005, -1.5, 8, 0.999, 1, 0.9) == PLAUSIBLE < readiness(-0.005, -0.5, 8, 0.999, 1, 0.9)
     assert readiness(-0.005, -0.01, 8, None, 0, 0.9) == NEUTRAL, "without the words alone it is never sure"
+
+
+def test_a_clause_that_sounds_like_a_sentence_is_never_surely_over() -> None:
+    assert MIND_LIKELY <= readiness(-0.005, -0.1, 9, 0.402, 0, 0.99) < MIND_SURE
+
+
+def test_words_that_nobody_was_heard_to_say_speak_for_no_end() -> None:
+    heard, made_up = (readiness(-0.005, -0.1, 6, 0.999, unheard, 0.4) for unheard in (1, 2))
+    assert made_up == readiness(-0.005, -0.1, 6, 0.5, 1, 0.4) < heard
+    assert readiness(-0.005, -0.1, 6, 0.999, None, 0.4) == made_up, "a listener would have noted another word"
+    assert readiness(-0.005, -2.0, 8, 0.999, 1, 0.9) == PLAUSIBLE < readiness(-0.005, -1.0, 8, 0.999, 1, 0.9)
 
 
 def test_an_opener_alone_is_no_turn_that_is_surely_over() -> None:

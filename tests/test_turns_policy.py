@@ -69,3 +69,22 @@ def test_eagerness_orders_the_waits(votes: dict[str, float]) -> None:
     low, medium, high = (TurnPolicy.semantic_vad(e).needed_silence(votes)[0] for e in ("low", "medium", "high"))
     assert low > medium > high
     assert TurnPolicy.semantic_vad().tentative_silence_ms < high
+
+
+def test_a_voice_that_goes_on_makes_the_mind_one_step_less_sure() -> None:
+    policy = TurnPolicy.semantic_vad()
+    waits = policy.patience
+    assert policy.needed_silence({"mind": 1.0}) == (waits.sure_ms, CommitReason.MIND), "the melody has not voted yet"
+    assert policy.needed_silence({"mind": 1.0, "endpoint": 0.03}) == (waits.sure_ms, CommitReason.MIND)
+    assert policy.needed_silence({"mind": 1.0, "endpoint": 0.01}) == (waits.likely_ms, CommitReason.MIND)
+    assert policy.needed_silence({"mind": 0.8, "endpoint": 0.01}) == (waits.plausible_ms, CommitReason.SILENCE)
+
+
+def test_a_sure_melody_shortens_the_wait_where_the_words_are_read() -> None:
+    policy = TurnPolicy.semantic_vad()
+    waits = policy.patience
+    assert policy.needed_silence({"mind": 0.8, "endpoint": 0.98}) == (waits.sure_ms, CommitReason.AGREEMENT)
+    for mind in (0.6, 0.3):
+        assert policy.needed_silence({"mind": mind, "endpoint": 0.98}) == (waits.likely_ms, CommitReason.ENDPOINT)
+    assert policy.needed_silence({"mind": 0.1, "endpoint": 1.0}) == (waits.objected_ms, CommitReason.SILENCE)
+    assert policy.needed_silence({"endpoint": 1.0})[0] > waits.likely_ms, "nobody has read the words"

@@ -11,12 +11,12 @@ transcriber's:
               without the sound, which always seems to end where it is cut off
     unheard   last words of the line that a listening pass over the same sound would not have noted yet. It lags by
               the last word where the turn is over; where it lags by more, the line was completed by the model alone
-    finish    probability (0..1) that the transcriber sets a full stop, a question or an exclamation mark behind its
-              last word: it has learnt punctuation from words and melody together, and a pause gets a comma or nothing
+    finish    probability (0..1) that the speaker is done behind the transcriber's last word: it has words and melody
+              together, and was fitted to ends of turns and to pauses (`realtime.transcriber.ending`)
 
-The sound's own end misleads `closing`, so `prior`, `finish` and `unheard` are the strongest; docs/turns.md has the
-figures and the command that gives them. The thresholds below were chosen on the tuning sets of
-`benchmarks.turn_votes`.
+The sound's own end misleads `closing`. With a transcriber the vote is one probability, of `finish` and `prior`
+together; `python -m benchmarks.turn_ending` fits it, and docs/turns.md has the figures. Without, it is a rule whose
+thresholds were chosen on the tuning sets of `benchmarks.turn_votes`.
 """
 
 from __future__ import annotations
@@ -41,14 +41,11 @@ SURE_DOUBT = -0.5  # a voice that is heard badly is never surely over
 LEAST_DOUBT = -0.03
 MOST_UNHEARD = 2
 DOUBT_TOKENS = 3
-# With a transcriber: log-odds of `prior` and `finish`, and a little for lines that are no openers, weighed by a
-# logistic regression over pauses and ends in lines of actors, in round numbers.
-PRIOR_WEIGHT, FINISH_WEIGHT, WORDS_WEIGHT, BIAS = 0.4, 0.45, 1.0, -1.1
-WORDS_MOST = 6  # a longer line is not more surely over
-SURE_SCORE, PLAUSIBLE_SCORE, LEAST_SCORE = 0.4, -0.2, -2.0
-LEAST_FINISH = 0.35  # what the words alone find complete, and the ear does not, is waited for
-SURE_FINISH = 0.9  # "if I have six apples and get eight more," sounds like a statement; its words ask for more
-GUESS_DOUBT = -1.0
+# With a transcriber: log-odds that the turn is over, of those of `finish` and `prior` (`benchmarks.turn_ending`).
+FINISH_WEIGHT, PRIOR_WEIGHT, BIAS = 0.94, 0.21, -0.05
+# Where the votes begin, in these log-odds.
+SURE_SCORE, LIKELY_SCORE, PLAUSIBLE_SCORE, DOUBTS_SCORE = 0.8, 0.4, -0.2, -1.0
+GUESS_DOUBT = -1.5  # words of the decoder's own, and doubted: it may have guessed the last one
 LEAST_ODDS = 1e-4  # a probability is not taken for surer than this
 # "Quick question", "okay", "hello": with so few words the end of the line says nothing about the turn.
 LEAST_WORDS = 3
@@ -72,13 +69,24 @@ def readiness(
         return OBJECTS
     if prior is None:
         return NEUTRAL
-    by_words = _by_words(closing, doubt, words, prior, unheard)
     if finish is None:
-        return by_words
-    # Words of its own, and doubted: it may have guessed the last one.
-    is_guess = unheard != 0 and doubt < GUESS_DOUBT
-    by_finish = _by_finish(prior, finish, words, unheard)
-    return max(by_words, min(by_finish, PLAUSIBLE) if is_guess else by_finish)
+        return _by_words(closing, doubt, words, prior, unheard)
+    by_score = _by_score(score(finish, prior, unheard))
+    if unheard != 0 and doubt < GUESS_DOUBT:
+        return min(by_score, PLAUSIBLE)
+    # "If I have six apples and get eight more" sounds like a statement; its words ask for more.
+    return min(by_score, LIKELY) if prior < LEAST_PRIOR else by_score
+
+
+def score(finish: float, prior: float, unheard: int | None) -> float:
+    """Log-odds that the turn is over. Words that nobody was heard to say may speak against an end, not for one."""
+    return FINISH_WEIGHT * log_odds(finish) + PRIOR_WEIGHT * prior_sign(prior, unheard) + BIAS
+
+
+def prior_sign(prior: float, unheard: int | None) -> float:
+    """What `prior` says in a score: its log-odds."""
+    is_made_up = unheard is None or unheard > 1
+    return min(log_odds(prior), 0.0) if is_made_up else log_odds(prior)
 
 
 def _by_words(closing: float, doubt: float, words: int, prior: float, unheard: int | None) -> float:
@@ -95,18 +103,17 @@ def _by_words(closing: float, doubt: float, words: int, prior: float, unheard: i
     return SURE if prior >= SURE_PRIOR else LIKELY
 
 
-def _by_finish(prior: float, finish: float, words: int, unheard: int | None) -> float:
-    score = PRIOR_WEIGHT * _log_odds(prior) + FINISH_WEIGHT * _log_odds(finish)
-    score += WORDS_WEIGHT * min(words, WORDS_MOST) / WORDS_MOST + BIAS
-    if score < LEAST_SCORE:
-        return OBJECTS
-    if score < PLAUSIBLE_SCORE:
-        return DOUBTS
-    if score < SURE_SCORE or unheard is None or unheard > 1:
+def _by_score(odds: float) -> float:
+    if odds >= SURE_SCORE:
+        return SURE
+    if odds >= LIKELY_SCORE:
+        return LIKELY
+    if odds >= PLAUSIBLE_SCORE:
         return PLAUSIBLE
-    return SURE if finish >= (LEAST_FINISH if prior >= LEAST_PRIOR else SURE_FINISH) else LIKELY
+    return DOUBTS if odds >= DOUBTS_SCORE else OBJECTS
 
 
-def _log_odds(p: float) -> float:
+def log_odds(p: float) -> float:
+    """Natural; of a probability between 0 and 1, both included."""
     p = min(max(p, LEAST_ODDS), 1.0 - LEAST_ODDS)
     return math.log(p / (1.0 - p))

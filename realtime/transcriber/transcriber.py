@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from realtime.errors import CheckpointError
 from realtime.mind.draft import Draft
 from realtime.transcriber.checkpoint import load_network
+from realtime.transcriber.ending import Ending, load_ending
 from realtime.transcriber.model import Memory, TranscriberNetwork
 from realtime.transcriber.shape import TranscriberShape
 from realtime.transcriber.transcript import Token, is_loop, most_tokens, says_nothing
@@ -25,11 +29,13 @@ _CONFIG_LIMIT_BYTES = 1 << 20
 GUESS_MOST = 24
 # A tail may reach beyond the segment that it ends.
 TAIL_FRAMES = 256
+# Log-odds that a turn is over for log-odds of a mark that ends a sentence: a sentence is not a turn.
+MARK_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What was heard. finish: probability (0..1) of a mark that ends a sentence behind its last word."""
+    """What was heard. finish: probability (0..1) that the speaker is done behind the last word."""
 
     tokens: list[Token]
     finish: float = 0.0
@@ -38,11 +44,15 @@ class Text:
 class Transcriber:
     """See the module's docstring.
 
-    most_frames: 50 Hz frames of a segment, with what may stand behind it.
+    most_frames: 50 Hz frames of a segment, with what may stand behind it. ending: tells whether the speaker is done;
+    without it a mark that ends a sentence has to tell.
     """
 
-    def __init__(self, network: TranscriberNetwork, vocabulary: Vocabulary, most_frames: int) -> None:
+    def __init__(
+        self, network: TranscriberNetwork, vocabulary: Vocabulary, most_frames: int, ending: Ending | None = None
+    ) -> None:
         self.network = network
+        self.ending = ending
         self.most_frames = most_frames
         self._vocabulary = vocabulary
         self._sentence_ends = vocabulary.sentence_ends()
@@ -84,7 +94,7 @@ class Transcriber:
                 token = self._token(id_, at[first + row], logprobs[row])
                 is_over = token is None or len(text) >= most or is_loop(text, token)
                 if (is_over or (token is not None and token.is_mark)) and text and not text[-1].is_mark:
-                    finish = float(logits[row].softmax(0)[self._sentence_ends].sum())
+                    finish = self._finish(hidden[first + row], logits[row])
                 if token is None or is_over:
                     return Text([]) if says_nothing(text, silent) else Text(text, finish)
                 text.append(token)
@@ -95,6 +105,13 @@ class Transcriber:
             draft.checked(len(guess), right)
             written.count -= len(guess) - right
             pending = [text[-1].id]
+
+    def _finish(self, hidden: Tensor, logits: Tensor) -> float:
+        """From the row [width] behind the last word, and its logits [vocab]."""
+        if self.ending is None:
+            mark = logits.softmax(0)[self._sentence_ends].sum()
+            return float(torch.sigmoid(MARK_WEIGHT * torch.logit(mark, eps=1e-6)))
+        return self.ending.probability(self.network.norm(hidden))
 
     def words(self, text: Sequence[Token]) -> list[str]:
         """The words of a text in the form of `wording`."""
@@ -117,9 +134,9 @@ def load_transcriber(directory: Path, *, exact: bool = False) -> Transcriber | N
         shape = TranscriberShape.from_config(document)
         if shape is None:
             return None
-        network = load_network(TensorParts(directory), shape, exact=exact)
+        parts = TensorParts(directory)
+        network, ending = load_network(parts, shape, exact=exact), load_ending(parts, shape.width)
     except PartsError as error:
         raise CheckpointError(str(error)) from error
-    return Transcriber(
-        network, Vocabulary(directory / shape.tokenizer), int(document["encoder"]["max_positions"]) + TAIL_FRAMES
-    )
+    most_frames = int(document["encoder"]["max_positions"]) + TAIL_FRAMES
+    return Transcriber(network, Vocabulary(directory / shape.tokenizer), most_frames, ending)

@@ -72,9 +72,11 @@ MIND_OBJECTION = 0.2
 # It heard sound and no words.
 MIND_NO_WORDS = 0.0
 # The end-of-turn model is believed from the first one up where the mind has read the words and does not object, and
-# asked for its leaning at the second. From 0.95 to 0.98 it calls as many pauses as ends complete.
+# asked for its leaning at the second. From 0.95 to 0.98 it calls as many pauses as ends complete. Under the last one
+# half of what the mind finds likely is a pause.
 ENDPOINT_SURE = 0.98
 ENDPOINT_LIKELY = 0.8
+ENDPOINT_OBJECTION = 0.02
 # No vote yet, or one that says nothing.
 NEUTRAL = 0.5
 
@@ -99,9 +101,9 @@ class Patience:
 # low gives a slow speaker twice that; high is for commands and games.
 # (The protocol's own longest waits are 8, 4 and 2 s: a hosted model's safety net, and dead air to the one who waits.)
 EAGERNESS: Mapping[str, Patience] = {
-    "low": Patience(sure_ms=480, likely_ms=960, plausible_ms=1_200, ceiling_ms=1_400, objected_ms=2_000),
-    "medium": Patience(sure_ms=192, likely_ms=480, plausible_ms=768, ceiling_ms=800, objected_ms=900),
-    "high": Patience(sure_ms=128, likely_ms=368, plausible_ms=448, ceiling_ms=500, objected_ms=640),
+    "low": Patience(sure_ms=480, likely_ms=800, plausible_ms=1_200, ceiling_ms=1_400, objected_ms=2_000),
+    "medium": Patience(sure_ms=192, likely_ms=384, plausible_ms=768, ceiling_ms=800, objected_ms=900),
+    "high": Patience(sure_ms=128, likely_ms=320, plausible_ms=448, ceiling_ms=500, objected_ms=640),
 }
 EAGERNESS_AUTO = "medium"
 
@@ -182,9 +184,10 @@ class TurnPolicy:
         if mind < MIND_OBJECTION:
             return patience.objected_ms, CommitReason.SILENCE
         melody_is_sure = endpoint >= ENDPOINT_SURE and MIND_VOTE in votes
-        if mind >= MIND_SURE or (melody_is_sure and mind >= NEUTRAL):
-            return patience.sure_ms, _who(mind >= MIND_LIKELY, endpoint >= ENDPOINT_LIKELY)
-        if mind >= MIND_LIKELY or melody_is_sure:  # it speaks for an end that the mind only doubts
+        goes_on = votes.get(ENDPOINT_VOTE, NEUTRAL) < ENDPOINT_OBJECTION  # what the voice says; one step less sure
+        if not goes_on and (mind >= MIND_SURE or (melody_is_sure and mind >= MIND_LIKELY)):
+            return patience.sure_ms, _who(True, endpoint >= ENDPOINT_LIKELY)
+        if mind >= (MIND_SURE if goes_on else MIND_LIKELY) or melody_is_sure:  # it speaks for an end that others doubt
             return patience.likely_ms, _who(mind >= MIND_LIKELY, endpoint >= ENDPOINT_LIKELY)
         if endpoint >= ENDPOINT_LIKELY and mind >= NEUTRAL:
             return patience.plausible_ms, CommitReason.ENDPOINT

@@ -1,0 +1,312 @@
+"""Fits the vote on the end of a turn: `python -m benchmarks.turn_ending --talkie A --talkie B`.
+
+Lines of two games' actors and recited texts (questions, talk, lists, and in kind cards, rows of digits and commands;
+hibari, flite, espeak and festival speak them) are heard with pauses, as `benchmarks.turn_votes` hears them, but no
+turn is ever committed: every silence of 80 ms and more that followed a word is a row. It is an end where nothing more
+was said, a pause otherwise, also where an actor paused between two sentences. The test sets of turn_votes are not used.
+
+Two things are fitted. *Ending*: logistic regression on the transcriber's hidden row behind the last word
+(`realtime.transcriber.ending`). *Vote*: log-odds of the ending and of the decoder's `prior` together
+(`realtime.mind.readiness`), on rows whose ending was told without them.
+Printed is what either tells on the group that was left out: a game or a voice. Festival, the model's voice for
+evaluation, is always left out.
+
+`--rows` keeps what was heard, and is read where it exists. `--write` puts the ending into a checkpoint, in a part of
+its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import save_file
+
+from benchmarks.samples import RATE_HZ, Source, pause_plan, with_natural_pauses
+from benchmarks.turn_votes import PER_MS, TAIL_MS, Ear, Heard, Vote, actors, is_end, open_engine
+from client_demo.speech_gate import voiced_ends
+from realtime.engine.core import EngineCore
+from realtime.mind.readiness import prior_sign
+from realtime.transcriber.ending import BIAS, WEIGHT, Ending
+from realtime.turns import AskEndpoint, Decision, TentativeEnd, TurnMode, TurnPolicy
+from realtime.turns.policy import Patience
+from streaming_encoder.checkpoint import INDEX_NAME
+from tests.turns_material import quiet
+from training.data.texts import facts, skills_numbers, skills_words, talk, transcribe
+from training.data.texts.draft import pick
+from training.data.voices import Voices
+from training.data.voices.cast import SpeechFailed
+
+PART = "ending.safetensors"
+LINES = 150
+RECITED = 350
+RECITED_S = (0.5, 8.0)
+VOICES = {"hibari": 0.3, "flite": 0.25, "espeak": 0.25, "festival": 0.2}
+# A third of the rows are ends, and 384 weights are many for a few thousand: the ridge was chosen on left-out groups.
+RIDGE = 300.0
+FOLDS = 5
+NOT_TOLD = 99
+NEVER = Patience(*[10_000] * 5)
+RANKS = ["ace", "two", "three", "four", "five", "six", "eight", "nine", "jack", "king"]
+EVALUATED = "festival"
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+
+def cards(rng: np.random.Generator) -> str:
+    named = (f"{pick(rng, RANKS)} of {pick(rng, ('hearts', 'diamonds'))}" for _ in range(int(rng.integers(1, 4))))
+    return ", ".join(named)
+
+
+def digit_row(rng: np.random.Generator) -> str:
+    return " ".join(pick(rng, DIGITS) for _ in range(int(rng.integers(2, 9))))
+
+
+def command(rng: np.random.Generator) -> str:
+    verb = pick(rng, ("turn", "move", "walk", "drive", "step", "roll"))
+    where = pick(rng, ("left", "right", "back", "up", "down", "around"))
+    measured = f"{pick(rng, DIGITS[2:])} {pick(rng, ('steps', 'feet', 'degrees', 'inches', 'miles'))}"
+    return f"{verb} {where} {pick(rng, ('', '', 'slowly', 'a little', measured))}".strip()
+
+
+def texts(rng: np.random.Generator) -> Iterator[str]:
+    """Without end: of the makers that the model learns from, and of the three kinds above."""
+    kinds = (
+        (0.45, [*skills_numbers.MAKERS.values(), *skills_words.makers(None).values(), *facts.makers(None).values()]),
+        (0.20, list(talk.MAKERS.values())),
+        (0.20, list(transcribe.makers(None).values())),
+    )
+    while True:
+        drawn = float(rng.random())
+        for share, makers in kinds:
+            if drawn < share:
+                yield pick(rng, makers)(rng).item.spoken
+                break
+            drawn -= share
+        else:
+            yield pick(rng, (cards, digit_row, command))(rng)
+
+
+def recited(seed: int = 5) -> Iterator[Heard]:
+    """Without end: recited texts with pauses between words, as `turn_votes.recordings` gives its own."""
+    rng, voices = np.random.default_rng(seed), Voices(VOICES)
+    for number, text in enumerate(texts(rng)):
+        try:
+            said = voices.speak(text, voices.draw(rng), rng)
+        except SpeechFailed:
+            continue
+        if not RECITED_S[0] <= len(said.samples) / RATE_HZ <= RECITED_S[1]:
+            continue
+        pcm = np.clip(np.rint(said.samples * 20_000), -32768, 32767).astype(np.int16)
+        words = tuple(("", *ends) for ends in pairwise((0, *said.word_end_ms)))
+        source = Source(f"recited/{number}", text, words, None)
+        spans = []
+        if plan := pause_plan(source, rng):
+            pcm, pauses = with_natural_pauses(pcm, source, plan, rng)
+            spans = [(p.at_ms * PER_MS, (p.at_ms + p.ms) * PER_MS) for p in pauses]
+        yield said.talker.family, str(number), pcm, int(voiced_ends(pcm, RATE_HZ)[-1]), spans
+
+
+@dataclass
+class Rows:
+    """What was heard at n silences: game or voice, whether the turn was over, and what the vote is made of.
+
+    hidden: float32 [n, width]; prior: 0..1; unheard: words, many where it was not told.
+    """
+
+    group: npt.NDArray[np.str_]
+    is_end: Bools
+    hidden: Floats
+    prior: Floats
+    unheard: npt.NDArray[np.int64]
+
+    def only(self, chosen: Bools) -> Rows:
+        return Rows(
+            self.group[chosen], self.is_end[chosen], self.hidden[chosen], self.prior[chosen], self.unheard[chosen]
+        )
+
+
+@dataclass(frozen=True)
+class Recorder(Ending):
+    """In the place of the ending: keeps the rows that were asked about."""
+
+    asked: list[torch.Tensor] = field(default_factory=list)
+
+    def probability(self, row: torch.Tensor) -> float:
+        self.asked.append(row.clone())
+        return 0.5
+
+
+class Watch(Ear):
+    """Hears turns that nothing commits, and keeps what was there to judge every silence by."""
+
+    def __init__(self, core: EngineCore) -> None:
+        super().__init__(core, TurnPolicy(mode=TurnMode.SEMANTIC_VAD, patience=NEVER))
+        self._recorder = Recorder(torch.empty(0), torch.empty(0))
+        assert core._transcriber is not None, "the embedded model has one"
+        core._transcriber.ending = self._recorder
+        self._found: list[tuple[str, bool, Floats, float, int]] = []
+
+    def watch(self, heard: Heard) -> None:
+        group, name, pcm, speech_end, pauses = heard
+        self._rows: dict[tuple[int, int], torch.Tensor] = {}
+        self._lasted: list[TentativeEnd] = []
+        self.hear(group, name, np.concatenate([pcm, quiet(pcm, TAIL_MS)]), speech_end, pauses)
+        for end in self._lasted:
+            at, made_of = (end.turn, end.attempt), self._votes[end.turn, end.attempt].made_of
+            prior, unheard = made_of.get("prior"), made_of.get("unheard")
+            if prior is not None and at in self._rows:
+                over = is_end(end.speech_end_sample, speech_end, pauses)
+                words = NOT_TOLD if unheard is None else int(unheard)
+                self._found.append((group, over, self._rows[at].numpy(), prior, words))
+
+    def _follow(self, decision: Decision) -> None:
+        if isinstance(decision, TentativeEnd):
+            self._end = decision
+            self._recorder.asked.clear()
+            self._votes.setdefault((decision.turn, decision.attempt), Vote("", False))
+        if isinstance(decision, AskEndpoint):  # it has lasted for 80 ms
+            self._lasted.append(self._end)
+            return
+        super()._follow(decision)
+        if isinstance(decision, TentativeEnd) and self._recorder.asked:
+            self._rows[decision.turn, decision.attempt] = self._recorder.asked[-1]
+
+    def rows(self) -> Rows:
+        groups, ends, hidden, priors, unheard = zip(*self._found, strict=True)
+        return Rows(np.array(groups), np.array(ends), np.stack(hidden), np.array(priors, np.float32), np.array(unheard))
+
+
+def logistic(signs: Floats, is_end: Bools, ridge: float) -> tuple[Floats, float]:
+    """Weights [signs] and bias of a logistic regression; `ridge` holds the weights of standardised signs."""
+    x, y = torch.from_numpy(signs), torch.from_numpy(is_end).float()
+    mean, scale = x.mean(0), x.std(0) + 1e-6
+    x = (x - mean) / scale
+    weight, bias = torch.zeros(x.shape[1], requires_grad=True), torch.zeros(1, requires_grad=True)
+    steps = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        steps.zero_grad()
+        missed = torch.nn.functional.binary_cross_entropy_with_logits(x @ weight + bias, y, reduction="sum")
+        total = missed + ridge / 2 * weight.square().sum()
+        total.backward()
+        return total
+
+    steps.step(loss)
+    weight = weight.detach() / scale
+    return weight.numpy(), float(bias.detach() - (weight * mean).sum())
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The ending's weights, and the vote's for the log-odds of ending and prior."""
+
+    weight: Floats
+    bias: float
+    vote: Floats
+    vote_bias: float
+
+    def ending(self, rows: Rows) -> Floats:
+        """Log-odds [n] of the ending alone."""
+        return rows.hidden @ self.weight + self.bias
+
+    def score(self, rows: Rows) -> Floats:
+        """Log-odds [n] of the vote."""
+        return signs_of(self.ending(rows), rows) @ self.vote + self.vote_bias
+
+
+def signs_of(ending: Floats, rows: Rows) -> Floats:
+    """What the vote weighs, [n, 2]: log-odds of the ending and of the words."""
+    priors = [prior_sign(float(prior), int(words)) for prior, words in zip(rows.prior, rows.unheard, strict=True)]
+    return np.column_stack([ending, priors]).astype(np.float32)
+
+
+def fit(rows: Rows) -> Fit:
+    """The vote is fitted to endings of rows that the ending had not seen, or it would believe it too much."""
+    unseen = np.zeros(len(rows.is_end), np.float32)
+    for fold in range(FOLDS):
+        held = np.arange(len(unseen)) % FOLDS == fold
+        weight, bias = logistic(rows.hidden[~held], rows.is_end[~held], RIDGE)
+        unseen[held] = rows.hidden[held] @ weight + bias
+    vote, vote_bias = logistic(signs_of(unseen, rows), rows.is_end, 1.0)
+    return Fit(*logistic(rows.hidden, rows.is_end, RIDGE), vote, vote_bias)
+
+
+def area(score: Floats, is_end: Bools) -> float:
+    """How often an end scores more than a pause: the area under the ROC curve."""
+    return float((score[is_end][:, None] > score[~is_end][None]).mean())
+
+
+def report(rows: Rows) -> None:
+    print("| left out | ends | pauses | prior | ending | both | ends over 95 % of the pauses |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for group in sorted(set(rows.group.tolist())):
+        held = rows.group == group
+        found, those = fit(rows.only(~held & (rows.group != EVALUATED))), rows.only(held)
+        score = found.score(those)
+        areas = [area(each, those.is_end) for each in (those.prior, found.ending(those), score)]
+        over = float((score[those.is_end] > np.quantile(score[~those.is_end], 0.95)).mean())
+        print(
+            f"| {group} | {those.is_end.sum()} | {(~those.is_end).sum()} | "
+            + " | ".join(f"{each:.3f}" for each in areas)
+            + f" | {over:.0%} |"
+        )
+
+
+def write(found: Fit, model: Path) -> None:
+    """The ending into the checkpoint directory `model`, as a part of its own; its index names and pins it."""
+    tensors = {WEIGHT: torch.from_numpy(found.weight), BIAS: torch.tensor([found.bias])}
+    save_file(tensors, model / PART)
+    index: dict[str, Any] = json.loads((model / INDEX_NAME).read_text())
+    known = sum(index["weight_map"].get(name) == PART for name in tensors)
+    index["weight_map"] |= dict.fromkeys(tensors, PART)
+    index["metadata"]["sha256"][PART] = hashlib.sha256((model / PART).read_bytes()).hexdigest()
+    if not known:
+        index["metadata"]["total_size"] += sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    (model / INDEX_NAME).write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
+
+
+def listen(talkies: Sequence[Path], lines: int, count: int) -> Rows:
+    watch = Watch(open_engine())
+    for folder in talkies:
+        for _, name, pcm, speech_end, pauses in actors(folder, lines):
+            watch.watch((folder.name, name, pcm, speech_end, pauses))
+    for each in islice(recited(), count):
+        watch.watch(each)
+    return watch.rows()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--talkie", type=Path, action="append", default=[], help="a game's folder, for the actors")
+    parser.add_argument("--lines", type=int, default=LINES, help="of each game")
+    parser.add_argument("--recited", type=int, default=RECITED)
+    parser.add_argument("--rows", type=Path, help="an .npz, read where it exists and written where not")
+    parser.add_argument("--write", type=Path, help="a checkpoint directory")
+    arguments = parser.parse_args()
+    if arguments.rows and arguments.rows.exists():
+        rows = Rows(**np.load(arguments.rows))
+    else:
+        rows = listen(arguments.talkie, arguments.lines, arguments.recited)
+        if arguments.rows:
+            np.savez(arguments.rows, **vars(rows))
+    report(rows)
+    found = fit(rows.only(rows.group != EVALUATED))
+    print(f"\nlog-odds: {found.vote[0]:.3f} of the ending, {found.vote[1]:.3f} of the words, {found.vote_bias:+.3f}")
+    if arguments.write:
+        write(found, arguments.write)
+
+
+if __name__ == "__main__":
+    main()
