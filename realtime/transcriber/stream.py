@@ -28,7 +28,7 @@ from streaming_encoder import Heard
 # Words are noted when two passes agree on them and neither doubts them; the first words of a sentence are often
 # understood only with those that follow. After 3 s it is noted all the same. What passes begin with is older still.
 DOUBTED_FRAMES = 150
-AGREED_BEFORE_FRAMES = 400
+AGREED_BEFORE_FRAMES = 300
 # Of what is agreed so much is heard again, to find the place: with less whole sentences are lost, with all of it a pass
 # behind 25 s is slower, and the text more often ends where it would begin again.
 LOOK_BACK_FRAMES = 200
