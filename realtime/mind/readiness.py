@@ -44,7 +44,7 @@ DOUBT_TOKENS = 3
 # With a transcriber: log-odds that the turn is over, of those of `finish` and `prior` (`benchmarks.turn_ending`).
 FINISH_WEIGHT, PRIOR_WEIGHT, BIAS = 0.94, 0.21, -0.05
 # Where the votes begin, in these log-odds.
-SURE_SCORE, LIKELY_SCORE, PLAUSIBLE_SCORE, DOUBTS_SCORE = 0.8, 0.4, -0.2, -1.0
+SURE_SCORE, LIKELY_SCORE, PLAUSIBLE_SCORE, DOUBTS_SCORE = 0.8, 0.4, -0.2, -1.5
 GUESS_DOUBT = -1.5  # words of the decoder's own, and doubted: it may have guessed the last one
 LEAST_ODDS = 1e-4  # a probability is not taken for surer than this
 # "Quick question", "okay", "hello": with so few words the end of the line says nothing about the turn.
