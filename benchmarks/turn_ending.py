@@ -46,7 +46,7 @@ from training.data.texts.draft import pick
 from training.data.voices import Voices
 from training.data.voices.cast import SpeechFailed
 
-PART = "ending.safetensors"
+PART = "model-ending.safetensors"
 LINES = 150
 RECITED = 350
 RECITED_S = (0.5, 8.0)
