@@ -83,6 +83,10 @@ def notes_of(said: list[m.FromEngine]) -> str:
     return "".join(message.text for message in said if isinstance(message, m.Note)).strip()
 
 
+def answer_of(said: list[m.FromEngine]) -> str:
+    return "".join(message.text for message in said if isinstance(message, m.Answer))
+
+
 def transcript_of(said: list[m.FromEngine]) -> m.Transcript:
     (transcript,) = (message for message in said if isinstance(message, m.Transcript))
     return transcript
@@ -164,3 +168,23 @@ def test_two_speakers_at_once_are_heard_each_alone(engine: EngineCore, parts: tu
         own = [message for message in said if getattr(message, "session", "") == session]
         assert (notes_of(own), transcript_of(own).text) == heard_alone(parts[0], pcm)
     engine.handle(m.CloseSession(session="t"))
+
+
+@pytest.mark.usefixtures("believed")
+def test_an_answer_written_at_one_go_does_not_wait_for_the_vote(engine: EngineCore) -> None:
+    pcm = sample(0)
+    speak(engine, pcm)
+    written = end(engine, 1, len(pcm))
+    engine.handle(m.Revoke(session="s", turn=1, attempt=1))
+    run(engine)
+    engine.handle(m.EndTurn(session="s", turn=1, attempt=2, at_sample=len(pcm), max_tokens=12))
+    steps: list[list[m.FromEngine]] = []
+    while engine.has_work:
+        steps.append(engine.step())
+
+    def at(kind: type[m.FromEngine]) -> int:
+        return next(index for index, said in enumerate(steps) if any(isinstance(message, kind) for message in said))
+
+    assert at(m.Answer) < at(m.Transcript) == at(m.Done), "the words, then the vote on them, then the end"
+    again = [message for said in steps for message in said]
+    assert answer_of(again) == answer_of(written) != ""

@@ -164,7 +164,7 @@ class EngineCore:
                 self._revoke(session, message)
             case m.DiscardTurn():
                 session.ending = None if message.turn == session.turn else session.ending
-                session.vote.void()
+                session.void_vote()
                 session.vote.forget()
                 session.mind.discard_turn(message.turn)
             case m.Respond():
@@ -249,7 +249,7 @@ class EngineCore:
     def _revoke(self, session: Session, message: m.Revoke) -> None:
         if session.ending is None:
             session.mind.revoke(message.attempt)
-            session.vote.void()
+            session.void_vote()
         session.ending = session.stamps = None
         for pcm in session.listening.forget_held():
             self._hear(session, pcm)
@@ -296,8 +296,15 @@ class EngineCore:
         return out
 
     def _votes(self) -> list[m.FromEngine]:
-        """The transcripts whose vote is due, with it."""
-        return [vote for session in self._sessions.values() for vote in session.vote.cast_if_due()]
+        """The transcripts whose vote is due, with it; an answer is never over before its question is known."""
+        said: list[m.FromEngine] = []
+        for session in self._sessions.values():
+            if session.withheld is None:
+                said += session.vote.cast_if_due()
+            else:
+                said += [*session.vote.cast(), session.withheld]
+                session.withheld = None
+        return said
 
     def _begin_next_attempt(self) -> list[m.FromEngine] | None:
         """The attempt that has waited longest begins; None where none waits, or another's first clause is on its way.
@@ -382,14 +389,17 @@ class EngineCore:
         assert entry.lane is not None
         lane = entry.lane
         produced: list[m.FromEngine] = []
+        is_answered = False
         for message in session.mind.accept(lane, token, logprob):
+            is_answered |= isinstance(message, m.Answer | m.Done)
             if isinstance(message, m.Note):
                 session.vote.noted()
             if isinstance(message, m.Transcript) and isinstance(lane, AnswerLane):
                 session.vote.owe(message, lane)
                 continue
-            if isinstance(message, m.Done):  # an answer is never over before its question is known
-                produced += session.vote.cast()
+            if isinstance(message, m.Done) and session.vote.is_owed:
+                session.withheld = message  # what was written of the answer need not wait for the vote
+                continue
             produced.append(message)
         stamps = session.stamps
         if not isinstance(lane, AnswerLane) or stamps is None or lane.attempt != session.attempt:
@@ -398,7 +408,7 @@ class EngineCore:
         stamps.prefilled_ns = stamps.prefilled_ns or now_ns
         if lane.phase in (Phase.ANSWERING, Phase.ENDED) and not stamps.thought_ns:
             stamps.thought_ns, stamps.deadline_ns = now_ns, None
-        if any(isinstance(message, m.Answer | m.Done) for message in produced):
+        if is_answered:
             session.stamps = None
             timing = m.Timing(
                 session=session.id, turn=session.turn, attempt=lane.attempt, received_ns=stamps.received_ns,

@@ -65,12 +65,18 @@ class Session:
     ending: m.EndTurn | None = None  # a tentative end that waits for its attempt to begin
     rehearsed_samples: int = 0  # audio of the turn that the last rehearsal had heard
     stamps: Stamps | None = None
+    withheld: m.Done | None = None  # it follows the vote that is owed
 
     def begin_turn(self, number: int, at_sample: int) -> None:
         """Nothing of the turn has been heard, and nothing of an earlier one is left but what the mind keeps."""
         self.turn, self.attempt, self.rehearsed_samples = number, 0, 0
         self.listening.begin_turn(at_sample)
+        self.void_vote()
+
+    def void_vote(self) -> None:
+        """The attempt in hand is none any more."""
         self.vote.void()
+        self.withheld = None
 
     @property
     def is_tentative(self) -> bool:
