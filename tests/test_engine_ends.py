@@ -13,6 +13,7 @@ from realtime.decoder import Decoder
 from realtime.engine import messages as m
 from realtime.engine.core import LONGEST_END_WAIT_MS, EngineCore
 from realtime.engine.dialect import seed_dialect
+from realtime.mind import Mind
 from streaming_encoder import load_audio_model
 from tests.decoder_tiny import EMBEDDED_MODEL
 from tests.encoder_reference import sample
@@ -128,6 +129,23 @@ def test_it_waits_no_longer_than_it_may(engine: EngineCore, clock: FakeClock) ->
         assert engine.has_work
         said += engine.step()
     assert sum(isinstance(each, m.Answer) for each in of(said, "a")) <= 12, "a is still at its first clause"
+
+
+def test_time_to_think_that_is_over_before_the_attempt_begins_is_over(
+    engine: EngineCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed: list[bool] = []
+    pass_deadline = Mind.pass_deadline
+
+    def watched(mind: Mind, attempt: int) -> None:
+        passed.append(mind.turn is not None and mind.turn.attempt == attempt)
+        pass_deadline(mind, attempt)
+
+    monkeypatch.setattr(Mind, "pass_deadline", watched)
+    engine.handle(audio("a", sample(0)))
+    engine.handle(m.EndTurn(session="a", turn=1, attempt=1, at_sample=len(sample(0)), think_ms=0, max_tokens=16))
+    run(engine)
+    assert passed == [True], "once, and the attempt that it ends was there"
 
 
 def test_alone_it_waits_for_nobody(engine: EngineCore) -> None:

@@ -117,9 +117,7 @@ class EngineCore:
             if session.ending is not None and not isinstance(message, LEAVES_END_WAITING):
                 said = self._begin_attempt(session)
             self._handle_session(session, message)
-        except AudioInputError as error:
-            return [*said, self._fault(session, AudioError(str(error)))]
-        except ForethoughtError as error:
+        except (AudioInputError, ForethoughtError) as error:
             return [*said, self._fault(session, error)]
         return said
 
@@ -264,7 +262,9 @@ class EngineCore:
         session.vote.forget()
         del self._sessions[session.id]
 
-    def _fault(self, session: Session, error: ForethoughtError) -> m.Fault:
+    def _fault(self, session: Session, error: AudioInputError | ForethoughtError) -> m.Fault:
+        if isinstance(error, AudioInputError):
+            error = AudioError(str(error))
         return m.Fault(session=session.id, turn=session.turn, code=error.code, message=error.message)
 
     # --- steps --------------------------------------------------------------------------------------
@@ -311,19 +311,16 @@ class EngineCore:
 
         One after the other, they are all ready sooner on the average than side by side; and most are revoked meanwhile.
         """
-        waiting = [session for session in self._sessions.values() if session.ending is not None]
+        waiting = [(s.stamps.received_ns, s) for s in self._sessions.values() if s.ending is not None and s.stamps]
         if not waiting:
             return None
-        now_ns = self._clock.now_ns()
-        since_ns, session = min(
-            ((now_ns if s.stamps is None else s.stamps.received_ns, s) for s in waiting), key=lambda waits: waits[0]
-        )
-        is_patient = now_ns - since_ns < LONGEST_END_WAIT_MS * NS_PER_MS
+        since_ns, session = min(waiting, key=lambda waits: waits[0])
+        is_patient = self._clock.now_ns() - since_ns < LONGEST_END_WAIT_MS * NS_PER_MS
         if is_patient and any(s.mind.is_hurried for s in self._sessions.values() if s is not session):
             return None
         try:
             return self._begin_attempt(session)
-        except ForethoughtError as error:
+        except (AudioInputError, ForethoughtError) as error:
             return [self._fault(session, error)]
 
     def _notes(self) -> list[m.FromEngine] | None:
@@ -427,6 +424,8 @@ class EngineCore:
         now_ns = self._clock.now_ns()
         for session in self._sessions.values():
             stamps = session.stamps
+            if session.ending is not None:
+                continue  # there is no thought to end yet; the deadline passes behind the attempt's beginning
             if stamps is not None and stamps.deadline_ns is not None and now_ns >= stamps.deadline_ns:
                 stamps.deadline_ns = None
                 session.mind.pass_deadline(session.attempt)
