@@ -45,26 +45,31 @@ class Answered:
     laid: int
 
 
+def open_core(clock: FakeClock, rehearsal_interval_ms: int | None = None) -> EngineCore:
+    """The embedded model as it is served. rehearsal_interval_ms: None is the engine's own; 0 rehearses nothing."""
+    settings = EngineSettings()
+    config = EngineConfig(
+        str(EMBEDDED_MODEL),
+        settings.threads or 1,
+        settings.kv_tokens,
+        exact=False,
+        chunk_frames=settings.chunk_frames,
+        right_context_ms=None,
+        note_interval_ms=settings.note_interval_ms,
+        nice=0,
+        rehearsal_interval_ms=(
+            settings.rehearsal_interval_ms if rehearsal_interval_ms is None else rehearsal_interval_ms
+        ),
+    )
+    return load_engine(config, clock)[0]
+
+
 class CpuRig:
-    """See the module's docstring. rehearsal_interval_ms: None is the engine's own; 0 rehearses nothing."""
+    """See the module's docstring. rehearsal_interval_ms: as in `open_core`."""
 
     def __init__(self, *, rehearsal_interval_ms: int | None = None) -> None:
-        settings = EngineSettings()
         self._clock = FakeClock()
-        config = EngineConfig(
-            str(EMBEDDED_MODEL),
-            settings.threads or 1,
-            settings.kv_tokens,
-            exact=False,
-            chunk_frames=settings.chunk_frames,
-            right_context_ms=None,
-            note_interval_ms=settings.note_interval_ms,
-            nice=0,
-            rehearsal_interval_ms=(
-                settings.rehearsal_interval_ms if rehearsal_interval_ms is None else rehearsal_interval_ms
-            ),
-        )
-        self.core: EngineCore = load_engine(config, self._clock)[0]
+        self.core: EngineCore = open_core(self._clock, rehearsal_interval_ms)
         self._rehearsal_samples = self.core._rehearsal_samples
         self._said: list[m.FromEngine] = []
 

@@ -21,14 +21,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.cpu_rig import open_core
 from benchmarks.samples import RATE_HZ, path_of, sources
 from client_demo.speech_gate import voiced_ends
 from realtime.clock import NS_PER_MS, FakeClock
 from realtime.engine import messages as m
-from realtime.engine.config import EngineConfig
-from realtime.engine.core import EngineCore
-from realtime.engine.loader import load_engine
-from realtime.settings import EMBEDDED_MODEL, EngineSettings
 from realtime.turns import (
     FRAME_SAMPLES,
     AskEndpoint,
@@ -85,14 +82,8 @@ class Rig:
     """The engine on a clock that its own CPU time moves."""
 
     def __init__(self) -> None:
-        settings = EngineSettings()
         self.clock = FakeClock()
-        config = EngineConfig(
-            str(EMBEDDED_MODEL), 1, settings.kv_tokens, exact=False, chunk_frames=settings.chunk_frames,
-            right_context_ms=None, note_interval_ms=settings.note_interval_ms, nice=0,
-            rehearsal_interval_ms=settings.rehearsal_interval_ms,
-        )  # fmt: skip
-        self._core: EngineCore = load_engine(config, self.clock)[0]
+        self._core = open_core(self.clock)
         self.busy_ns = 0
         self.said: deque[m.FromEngine] = deque()
 
