@@ -44,6 +44,7 @@ bench: setup-dev  ## every benchmark, on an otherwise idle machine
 	$(BIN)/python -m benchmarks.barge_in
 	$(BIN)/python -m benchmarks.cut_ins
 	$(BIN)/python -m benchmarks.ears
+	$(BIN)/python -m benchmarks.skills --items 10
 	$(BIN)/python -m benchmarks.threads
 	$(BIN)/python -m benchmarks.speakers
 	$(BIN)/python -m benchmarks.first_packet

@@ -53,7 +53,7 @@ class TinyVoice:
 class TinyDialect(Dialect):
     """Its thoughts come to a measured number wherever a line ends with a "v"; one z for every 100 Hz."""
 
-    def cue(self, thought_line: str, voice: Voice | None, words: int) -> list[Symbol]:
+    def cue(self, thought_line: str, voice: Voice | None, heard: str) -> list[Symbol]:
         if voice is None or voice.pitch_hz is None or not thought_line.endswith("v"):
             return []
         return encode("z" * int(voice.pitch_hz / 100))

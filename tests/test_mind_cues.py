@@ -43,11 +43,11 @@ VALUES = st.one_of(
 )
 
 
-def measured(what: str, value: float) -> tuple[Measured, int]:
-    """A voice of which `value` was measured, and how many words it said."""
+def measured(what: str, value: float) -> tuple[Measured, str]:
+    """A voice of which `value` was measured, and the words it said."""
     if what == "rate":
-        return Measured(speech_s=4.0), round(value * 4)
-    return (Measured(level_dbfs=value) if what == "level" else Measured(pitch_hz=value)), 3
+        return Measured(speech_s=4.0), " word" * round(value * 4)
+    return (Measured(level_dbfs=value) if what == "level" else Measured(pitch_hz=value)), " how am I"
 
 
 @given(VALUES)
@@ -68,21 +68,21 @@ def test_its_tokens_are_those_of_the_whole_line_in_training(of: tuple[str, float
 
 
 @pytest.mark.parametrize(
-    ("line", "voice", "words"),
+    ("line", "voice", "heard"),
     [
-        ("The voice is about", None, 3),
-        ("The voice is about", Measured(pitch_hz=None), 3),
-        ("The voice says about", Measured(), 0),
-        ("The voice says about", Measured(speech_s=0.0), 3),
-        ("The voice is about 210", Measured(), 3),
-        ("The tone is about", Measured(), 3),
-        ("I say: The voice is about", Measured(), 3),
-        ("The voice is", Measured(), 3),
-        ("", Measured(), 3),
+        ("The voice is about", None, "how am I"),
+        ("The voice is about", Measured(pitch_hz=None), "how am I"),
+        ("The voice says about", Measured(), ""),
+        ("The voice says about", Measured(speech_s=0.0), "how am I"),
+        ("The voice is about 210", Measured(), "how am I"),
+        ("The tone is about", Measured(), "how am I"),
+        ("I say: The voice is about", Measured(), "how am I"),
+        ("The voice is", Measured(), "how am I"),
+        ("", Measured(), "how am I"),
     ],
 )
-def test_elsewhere_and_without_a_measurement_there_is_none(line: str, voice: Measured | None, words: int) -> None:
-    assert cue(line, voice, words) == ""
+def test_elsewhere_and_without_a_measurement_there_is_none(line: str, voice: Measured | None, heard: str) -> None:
+    assert cue(line, voice, heard) == ""
 
 
 def test_the_last_line_is_followed_over_pieces() -> None:
@@ -207,4 +207,15 @@ def test_a_turn_that_is_answered_later_keeps_its_measurement(decoder: Decoder) -
     mind.respond(2, 1)
     model = Model(decoder)
     assert " 210 hertz" in text_of(model.run(decoder, mind), Thought)
+    mind.close()
+
+
+def test_what_was_typed_is_spelled_and_counted_on_as_it_was_written(decoder: Decoder) -> None:
+    mind = mind_over(decoder, Order.THINK_BEFORE)
+    mind.put_text("q", "user", "Spell school, and go on: 3, 5, 7!")
+    mind.respond(1, 1)
+    lane = next(iter(mind.work())).lane
+    assert isinstance(lane, AnswerLane)
+    written = [decoder.tokenizer.decode(lane.cue(line)) for line in ("S-C", "Each number is", "4 + 5 =", "Well")]
+    assert written == ["-H-O-O-L", " 2", " 9", ""]
     mind.close()

@@ -113,7 +113,7 @@ def follow(thought: str, measured: Measured, words: int) -> list[str]:
     whole, at, written = encode(thought), 0, []
     while at < len(whole):
         at += 1
-        tokens = cue_tokens(encode, decode(whole[:at]), measured, words)
+        tokens = cue_tokens(encode, decode(whole[:at]), measured, " word" * words)
         assert whole[at : at + len(tokens)] == tokens, decode(whole[:at] + tokens)
         if tokens:
             written.append(decode(tokens))
@@ -163,11 +163,11 @@ def test_the_classes_are_those_of_the_lessons() -> None:
     ],
 )
 def test_single_lines(line: str, measured: Measured, written: str) -> None:
-    assert cue(line, measured, 6) == written
+    assert cue(line, measured, "what is it that I hear") == written
 
 
 def test_where_nobody_spoke_nothing_is_behind_a_voice() -> None:
-    assert cue("There is", Measured(sounds=Sounds(background="noise")), 0) == ""
+    assert cue("There is", Measured(sounds=Sounds(background="noise")), "") == ""
 
 
 def tokenizer() -> Tokenizer:

@@ -1,9 +1,10 @@
-"""Measured cues: where a thought comes to what was measured in the turn's sound, it is written for it.
+"""Cues: where a thought comes to what was measured in the turn's sound, or follows from itself, it is written for it.
 
 The model was trained to consult a measurement before it judges ("The voice is about 210 hertz, which is high.", "I
 heard: beep one, beep two."). When to do so is the model's, and what to answer; what was measured the encoder's meters
 know better, and where a lesson's text follows from it by a rule (`training.data.texts.voice` and `.sound`), so does the
-rest of the line. It knows words and numbers as those texts have them; no lane, no signal and no weights.
+rest of the line. What a thought has begun to calculate is calculated (`realtime.mind.working`). It knows words and
+numbers as those texts have them; no lane, no signal and no weights.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from realtime.mind.memory import Symbol
+from realtime.mind.working import worked
 
 
 class Tone(Protocol):
@@ -95,13 +97,18 @@ _FIRST_TONE = re.compile(
 _GLIDED = re.compile(r"The \w+ moved from about(?: \d+ to \d+ hertz, so it was)?")
 
 
-def cue(line: str, voice: Voice | None, words: int) -> str:
-    """What `line`, the thought's last line so far, must go on with; "" where nothing measured belongs there.
+def cue(line: str, voice: Voice | None, heard: str) -> str:
+    """What `line`, the thought's last line so far, must go on with; "" where nothing known belongs there.
 
-    words: of the turn, as heard; for the rate.
+    voice: measured in the turn's sound; None for a typed turn. heard: the line of what was heard.
     """
-    if voice is None:
-        return ""
+    if follows := worked(line, heard.split()):
+        return follows
+    return "" if voice is None else measured(line, voice, len(heard.split()))
+
+
+def measured(line: str, voice: Voice, words: int) -> str:
+    """Of `cue`, what was measured. words: of the turn, as heard; for the rate."""
     match line:
         case "The voice is about" if voice.pitch_hz is not None:
             return f" {round(voice.pitch_hz, -1):.0f}"
@@ -124,12 +131,12 @@ def cue(line: str, voice: Voice | None, words: int) -> str:
     return ""
 
 
-def cue_tokens(encode: Callable[[str], list[Symbol]], line: str, voice: Voice | None, words: int) -> list[Symbol]:
+def cue_tokens(encode: Callable[[str], list[Symbol]], line: str, voice: Voice | None, heard: str) -> list[Symbol]:
     """As `cue`, in the tokens that the whole line would have in training; none where a tokenizer joins across them."""
-    measured = cue(line, voice, words)
-    if not measured:
+    known = cue(line, voice, heard)
+    if not known:
         return []
-    before, whole = encode(line), encode(line + measured)
+    before, whole = encode(line), encode(line + known)
     return whole[len(before) :] if whole[: len(before)] == before else []
 
 

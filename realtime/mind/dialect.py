@@ -106,9 +106,9 @@ class Dialect:
         """What was heard, word by word as in training; without words, that nobody spoke."""
         return [token for word in words or NO_SPEECH.split() for token in self._encode(f" {word}")]
 
-    def cue(self, thought_line: str, voice: Voice | None, words: int) -> list[Symbol]:
+    def cue(self, thought_line: str, voice: Voice | None, heard: str) -> list[Symbol]:
         """What must come next in a thought whose last line so far is `thought_line`: see `realtime.mind.cues`."""
-        return cue_tokens(self._encode, thought_line, voice, words)
+        return cue_tokens(self._encode, thought_line, voice, heard)
 
     def says_nothing(self, line: str) -> bool:
         """Whether the line of what was heard says that nobody spoke."""

@@ -101,6 +101,7 @@ class AnswerLane:
         line: the whole line as a transcriber heard it; where it stands its words are the notes, and the lane ends it.
         contested: tokens of that line behind the notes, where the lane writes its own and the better one is taken.
         voice: what was measured in the turn's sound, for the thought to state; None where nothing was.
+        typed: the turn, where it was written and not heard.
         draft: guesses of what the lane will write.
         respond: False ends the lane when the line is complete.
         max_tokens: answer tokens, after which the lane ends with reason "length".
@@ -126,6 +127,7 @@ class AnswerLane:
         line: HeardLine | None = None,
         contested: Sequence[Symbol] = (),
         voice: Voice | None = None,
+        typed: str = "",
     ) -> None:
         self._dialect = dialect
         self._memory = memory
@@ -155,7 +157,7 @@ class AnswerLane:
         self._plan = plan
         self._deadline_passed = False
         self._words = dialect.detokenizer()
-        self._line = "".join(self._words.push(token) for token in notes)
+        self._line = "".join(self._words.push(token) for token in notes) if heard else typed
         self._at_line_start = not heard
         self._answer_begun = False
         self._thought_lines = 0
@@ -185,8 +187,8 @@ class AnswerLane:
         self._given, self.unweighed = list(logprobs), []
 
     def cue(self, thought_line: str) -> list[Symbol]:
-        """What a thought whose last line so far is `thought_line` must go on with: a number that was measured."""
-        return self._dialect.cue(thought_line, self._voice, len(self._line.split()))
+        """What a thought whose last line so far is `thought_line` must go on with: what is measured or follows."""
+        return self._dialect.cue(thought_line, self._voice, self._line)
 
     def pass_deadline(self) -> None:
         """Thinking has used its time: close the block as soon as the dialect's least thought stands in it."""

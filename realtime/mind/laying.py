@@ -85,6 +85,7 @@ class Laying:
             line=None,
             contested=[],
             voice=last.voice,
+            typed=last.typed,
             draft=Draft(),
             respond=True,
             max_tokens=max_tokens,
@@ -121,6 +122,7 @@ class Laying:
         respond: bool,
         max_tokens: int,
         spoken: bool,
+        typed: str = "",
     ) -> AnswerLane:
         """Forked from the trunk's tip. folded: tokens of `notes` that stand as text before the audio."""
         seq = self._memory.fork(self._trunk.seq)
@@ -138,6 +140,7 @@ class Laying:
             line=line,
             contested=contested,
             voice=voice,
+            typed=typed,
             draft=draft,
             respond=respond,
             max_tokens=max_tokens,

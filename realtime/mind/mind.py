@@ -87,7 +87,8 @@ class Mind:
     def put_text(self, item_id: str, role: str, text: str, after: str | None = None) -> None:
         self._settle_finished()
         self._drop_listening_lanes()
-        self.trunk.put(Item(item_id, role, self._dialect.text_item(role, text)), after)
+        typed = text if role == "user" else ""
+        self.trunk.put(Item(item_id, role, self._dialect.text_item(role, text), typed=typed), after)
 
     def drop_item(self, item_id: str) -> None:
         self._settle_finished()

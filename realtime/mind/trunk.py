@@ -26,6 +26,7 @@ class Item:
     notes: list[Symbol] = field(default_factory=list)
     folded_notes: int = 0  # of `notes`, those whose words stand as text before the audio
     voice: Voice | None = None  # measured in its sound
+    typed: str = ""  # what a user wrote
 
     @property
     def frames(self) -> list[Symbol]:

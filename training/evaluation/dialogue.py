@@ -120,11 +120,11 @@ class Dialogue:
             if trial.before is not None:
                 heard = yield from self._listen_to(trunk, trial.before, manner)
                 length = len(trunk)
-                earlier = yield from self._answer(trunk, heard, manner)
+                earlier = yield from self._answer(trunk, heard, trial.before, manner)
                 decoder.truncate(trunk, length)  # of a turn that is over its sound and the bare answer stay
                 decoder.extend(trunk, _tokens(lambda s: self._form.answered(s, earlier.answer)))
             heard = yield from self._listen_to(trunk, trial.example, manner)
-            reply = yield from self._answer(trunk, heard, manner)
+            reply = yield from self._answer(trunk, heard, trial.example, manner)
         finally:
             decoder.frames.drop(trunk.symbols)
             decoder.drop(trunk)
@@ -214,7 +214,7 @@ class Dialogue:
 
     # --- the assistant's ----------------------------------------------------------------------------
 
-    def _answer(self, lane: Lane, turn: _Heard | None, manner: Manner) -> Steps:
+    def _answer(self, lane: Lane, turn: _Heard | None, example: Example, manner: Manner) -> Steps:
         """Write the thought and the answer behind the user's turn, on `lane` itself."""
         decoder, special = self._decoder, self._special
         if turn is None:
@@ -230,7 +230,9 @@ class Dialogue:
             decoder.extend(lane, [special.think_end, *self._newline])
         else:
             limit = LONGEST_THOUGHT if manner.think_tokens is None else manner.think_tokens
-            thought, stop = yield from self._write(lane, self._stops, limit, cue=self._cue(turn, line, manner))
+            asked = example.item.spoken if turn is None else self._text(line.tokens)
+            cue = self._cue(None if turn is None else turn.voice, asked) if manner.cues else None
+            thought, stop = yield from self._write(lane, self._stops, limit, cue=cue)
             if stop is None:  # closed as the engine closes it
                 at_line_start = not thought or b"\n" in self._pieces(thought[-1])
                 decoder.extend(lane, [*([] if at_line_start else self._newline), special.think_end, *self._newline])
@@ -273,13 +275,10 @@ class Dialogue:
             self._decoder.extend(lane, self._newline)
         return _Line(written, [], is_whole) if written == given else _Line(notes, written, is_whole)
 
-    def _cue(self, turn: _Heard | None, line: _Line, manner: Manner) -> Callable[[list[int]], list[int]]:
+    def _cue(self, voice: Voice | None, asked: str) -> Callable[[list[int]], list[int]]:
         """What a thought written so far must go on with, as in the engine."""
-        if turn is None or not manner.cues:
-            return lambda thought: []
-        words = len(self._text(line.tokens).split())
         encode = self._decoder.tokenizer.encode
-        return lambda thought: cue_tokens(encode, last_line("", self._text(thought)), turn.voice, words)
+        return lambda thought: cue_tokens(encode, last_line("", self._text(thought)), voice, asked)
 
     def _clause(self, answer: list[int]) -> int:
         """Tokens until the first clause of the answer is whole; all of them where none ends."""
@@ -297,7 +296,7 @@ class Dialogue:
         limit: int,
         *,
         line: bool = False,
-        cue: Callable[[list[int]], list[int]] = lambda written: [],
+        cue: Callable[[list[int]], list[int]] | None = None,
         weigh: tuple[int, ...] = (),
         logprobs: list[float] | None = None,
         weighed: list[float] | None = None,
@@ -322,7 +321,7 @@ class Dialogue:
             if is_end:
                 self._decoder.extend(lane, [token])
                 return written, token
-            fresh = [token, *cue([*written, token])]
+            fresh = [token] if cue is None else [token, *cue([*written, token])]
             self._decoder.extend(lane, fresh)
             written += fresh
 
