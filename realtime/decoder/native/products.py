@@ -17,7 +17,7 @@ from llvmlite import ir
 from realtime.decoder.native.vectors import F32, I8, I16, I32, Emitter, kernel
 
 MOST_ROWS = 6
-VECTORS = 4  # accumulators a row: with 6 rows 24 of the 32 registers
+VECTORS = 4  # of a block: accumulators a row
 LEVELS = 127  # activations are quantised to -127 … 127
 
 
@@ -26,13 +26,14 @@ class Kind:
     """What a CPU multiplies int8 with.
 
     lanes: outputs of one register. depth: inputs that are summed at once. offset: added to weights when packed.
-    features: all must be there.
+    registers: of vectors that this CPU has. features: all must be there.
     """
 
     name: str
     lanes: int
     depth: int
     offset: int
+    registers: int
     features: tuple[str, ...]
     any_of: tuple[str, ...] = ()
 
@@ -58,9 +59,9 @@ class Kind:
 
 # Best first. u8 x s8 quads in 512 and 256 bits; 16-bit pairs, exact like the others, where there is no VNNI.
 KINDS = (
-    Kind("avx512-vnni", 16, 4, 128, ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "fma")),
-    Kind("avx-vnni", 8, 4, 128, ("avx2", "fma"), ("avxvnni", "avx512vnni")),
-    Kind("avx2", 8, 2, 0, ("avx2", "fma")),
+    Kind("avx512-vnni", 16, 4, 128, 32, ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "fma")),
+    Kind("avx-vnni", 8, 4, 128, 16, ("avx2", "fma"), ("avxvnni", "avx512vnni")),
+    Kind("avx2", 8, 2, 0, 16, ("avx2", "fma")),
 )
 
 
@@ -103,44 +104,58 @@ def product(kind: Kind, rows: int) -> Any:
     def body(e: Emitter, *arguments: Any) -> None:
         block, inputs, x, x_stride, row_scales, row_sums, out, out_stride, add, ahead = arguments
         adds = e.b.icmp_signed("!=", add, e.i64(0))
-        accumulators = _accumulate(e, kind, rows, (block, inputs, x, x_stride, ahead))
         scales = e.at(block, inputs, kind.outputs)
         ints = ir.VectorType(I32, kind.lanes)
         floats = ir.VectorType(F32, kind.lanes)
-        for row in range(rows):
-            row_scale = e.splat(e.load(F32, e.at(row_scales, row, 4), 4), kind.lanes)
-            row_sum = e.load(I32, e.at(row_sums, row, 4), 4)
-            surplus = e.splat(e.b.mul(row_sum, ir.Constant(I32, kind.offset)), kind.lanes)
-            for vector in range(VECTORS):
-                at = vector * kind.lanes * 4
-                total = e.b.sub(e.b.load(accumulators[row][vector]), surplus)
-                assert total.type == ints
-                scale = e.load(floats, e.at(scales, at), 4)
-                y = e.b.fmul(e.b.fmul(e.b.sitofp(total, floats), scale), row_scale)
-                target = e.at(e.at(out, out_stride, row), at)
-                sum_ = e.b.fadd(y, e.load(floats, target, 4))
-                e.store(e.b.select(adds, sum_, y), target, 4)
+        for vectors in product_parts(kind, rows):
+            accumulators = _accumulate(e, kind, rows, vectors, (block, inputs, x, x_stride, ahead))
+            for row in range(rows):
+                row_scale = e.splat(e.load(F32, e.at(row_scales, row, 4), 4), kind.lanes)
+                row_sum = e.load(I32, e.at(row_sums, row, 4), 4)
+                surplus = e.splat(e.b.mul(row_sum, ir.Constant(I32, kind.offset)), kind.lanes)
+                for place, vector in zip(accumulators[row], vectors, strict=True):
+                    at = vector * kind.lanes * 4
+                    total = e.b.sub(e.b.load(place), surplus)
+                    assert total.type == ints
+                    scale = e.load(floats, e.at(scales, at), 4)
+                    y = e.b.fmul(e.b.fmul(e.b.sitofp(total, floats), scale), row_scale)
+                    target = e.at(e.at(out, out_stride, row), at)
+                    sum_ = e.b.fadd(y, e.load(floats, target, 4))
+                    e.store(e.b.select(adds, sum_, y), target, 4)
 
     body.__name__ = f"product_{rows}_rows"
     return kernel(body, "block inputs x x_stride row_scales row_sums out out_stride add ahead")
 
 
-def _accumulate(e: Emitter, kind: Kind, rows: int, arguments: tuple[Any, ...]) -> list[list[Any]]:
+def product_parts(kind: Kind, rows: int) -> list[range]:
+    """The vectors of a block, in parts whose sums the registers hold: others are written and read at every step.
+
+    A second part reads the block again, from the cache.
+    """
+    together = VECTORS
+    while (rows + 1) * together + 2 > kind.registers:  # sums, weights, a row's inputs and their product
+        together //= 2
+    return [range(first, first + together) for first in range(0, VECTORS, together)]
+
+
+def _accumulate(e: Emitter, kind: Kind, rows: int, vectors: range, arguments: tuple[Any, ...]) -> list[list[Any]]:
     block, inputs, x, x_stride, ahead = arguments
     ints = ir.VectorType(I32, kind.lanes)
-    sums = [[e.variable(ir.Constant(ints, [0] * kind.lanes)) for _ in range(VECTORS)] for _ in range(rows)]
+    sums = [[e.variable(ir.Constant(ints, [0] * kind.lanes)) for _ in vectors] for _ in range(rows)]
     group_bytes = kind.outputs * kind.depth
+    parts = VECTORS // len(vectors)
     with e.loop(e.b.udiv(inputs, e.i64(kind.depth))) as index:
         group = e.at(block, index, group_bytes)
-        weights = [_weights(e, kind, e.at(group, v * kind.lanes * kind.depth)) for v in range(VECTORS)]
-        for line in range(0, group_bytes, 64):
-            e.prefetch(e.at(e.at(ahead, index, group_bytes), line))
+        weights = [_weights(e, kind, e.at(group, v * kind.lanes * kind.depth)) for v in vectors]
+        # Each part asks for its share of the bytes ahead: what waits for memory is never one part alone.
+        asked = e.at(e.at(ahead, inputs, kind.outputs * vectors.start // VECTORS), index, group_bytes // parts)
+        for line in range(0, group_bytes // parts, 64):
+            e.prefetch(e.at(asked, line))
         for row in range(rows):
             four_bytes = e.load(I32, e.at(e.at(x, x_stride, row), index, 4))
             inputs_ = e.splat(four_bytes, kind.lanes)
-            for vector in range(VECTORS):
-                place = sums[row][vector]
-                e.b.store(_DOT[kind.name](e, e.b.load(place), weights[vector], inputs_), place)
+            for place, weight in zip(sums[row], weights, strict=True):
+                e.b.store(_DOT[kind.name](e, e.b.load(place), weight, inputs_), place)
     return sums
 
 

@@ -16,6 +16,7 @@ from realtime.decoder.native import attention as a
 from realtime.decoder.native import rows as r
 from realtime.decoder.native.host import kind_of_host, use_cache
 from realtime.decoder.native.products import KINDS, MOST_ROWS, product
+from realtime.decoder.native.vectors import LANES
 
 KIND = kind_of_host() or KINDS[-1]
 _OPTIONS: dict[str, Any] = {"nogil": True, "cache": use_cache(KIND)}
@@ -33,8 +34,9 @@ _norm_row, _gate_row, _soften = r.norm_row, r.gate_row, a.soften
 _product_1, _product_2, _product_3, _product_4, _product_5, _product_6 = (
     product(KIND, count) for count in range(1, MOST_ROWS + 1)
 )
-_scores_1, _scores_2, _scores_3, _scores_4, _scores_5, _scores_6 = a.SCORES
-_mixed_1, _mixed_2, _mixed_3, _mixed_4, _mixed_5, _mixed_6 = a.MIXED
+_REGISTERS = KIND.registers * KIND.lanes // LANES
+_scores_1, _scores_2, _scores_3, _scores_4, _scores_5, _scores_6 = a.scores(_REGISTERS)
+_mixed_1, _mixed_2, _mixed_3, _mixed_4, _mixed_5, _mixed_6 = a.mixed(_REGISTERS)
 
 
 @njit(**_OPTIONS)
