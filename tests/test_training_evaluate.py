@@ -243,6 +243,21 @@ def test_with_a_transcriber_it_writes_what_the_engine_writes(
     assert len(model.decoder.frames) == 0
 
 
+def test_with_both_ears_as_published_it_writes_what_the_engine_writes() -> None:
+    """Here the decoder mostly begins its line with the words that the transcriber heard."""
+    model = ServedModel(EMBEDDED_MODEL, threads=1, kv_tokens=4096)
+    dialect = seed_dialect(model.decoder, json.loads((EMBEDDED_MODEL / "config.json").read_text())["system_prompt"])
+    core = EngineCore(
+        model.audio, model.decoder, dialect, FakeClock(), transcriber=model.transcriber,
+        plan=ThinkingPlan(Order.THINK_BEFORE), rehearsal_interval_ms=0,
+    )  # fmt: skip
+    for trial, reply in zip(samples(), model.converse(samples(), Manner(chunk_frames=32)), strict=True):
+        transcript, answer, notes = by_the_engine(core, trial)
+        assert (reply.heard, reply.answer) == (transcript, answer)
+        assert [note.word for note in reply.noted] == notes
+    assert model.decoder.pool.used == 0
+
+
 def test_a_transcribers_line_stands_whether_notes_are_wanted_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ears, "BIAS", -100.0)
     model = served_with_transcriber()

@@ -110,6 +110,8 @@ class ServedModel:
         for (index, want), logits in zip(chosen, self.decoder.step(rows), strict=True):
             if want.lane.pending == 0:
                 met.append((index, Chosen() if logits is None else _chosen(logits, want.weigh)))
+                if want.weigh:  # it was weighed, not written: what is written now is computed again, to be gone on from
+                    self.decoder.truncate(want.lane, len(want.lane))
         return met
 
 
