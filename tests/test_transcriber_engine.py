@@ -13,15 +13,17 @@ from realtime.decoder import Decoder
 from realtime.engine import messages as m
 from realtime.engine.core import EngineCore
 from realtime.engine.dialect import seed_dialect
+from realtime.engine.transcribing import Transcribing
 from realtime.mind import lanes
-from realtime.transcriber import TranscriberStream
+from realtime.transcriber import TranscriberStream, transcript
 from streaming_encoder import AudioModel, EncoderStream, load_audio_model
 from tests.decoder_tiny import EMBEDDED_MODEL
-from tests.encoder_reference import sample
+from tests.encoder_reference import noise, sample, small_model
 from tests.transcriber_tiny import tiny_transcriber
 
 TRANSCRIBER_SEED = 3
 WIDTH = 384
+RATE_HZ = 16_000
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +153,24 @@ def test_where_nobody_speaks_there_are_no_words(engine: EngineCore) -> None:
 
 
 @pytest.mark.usefixtures("believed")
+def test_silence_behind_a_full_segment_leaves_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No token of the line is left to be sure of then: the words of the segment that is over stay."""
+    encoder = EncoderStream(small_model(), right_context_ms=320)
+    transcribing = Transcribing(tiny_transcriber(TRANSCRIBER_SEED), encoder)
+    first, *steps = encoder.hear(noise(31 * RATE_HZ, TRANSCRIBER_SEED))
+    transcribing.hear([first], 0)
+    for step in steps:
+        if step.begins_segment:  # from here on nobody speaks, as far as the transcriber can tell
+            monkeypatch.setattr(transcript, "SILENT_LEAST", -1.0)
+            monkeypatch.setattr(transcript, "UNSURE_MOST", 1.0)
+        transcribing.hear([step], 0)
+        transcribing.listen()
+    transcribing.listen()
+    _, line = transcribing.tail()
+    assert line is not None and line.words
+    assert (line.confidence, line.doubt) == (0.0, 0.0)
+
+
 def test_two_speakers_at_once_are_heard_each_alone(engine: EngineCore, parts: tuple[AudioModel, Decoder]) -> None:
     engine.handle(m.OpenSession(session="t"))
     engine.handle(m.StartTurn(session="t", turn=1, at_sample=0))

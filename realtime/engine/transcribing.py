@@ -78,5 +78,4 @@ class Transcribing:
         line = self._stream.line(tail)
         if not line.words:
             return tail, None
-        confidence = fmean(line.logprobs)
-        return tail, HeardLine(line.words, doubt_of(line.logprobs), line.finish, confidence=confidence)
+        return tail, HeardLine(line.words, doubt_of(line.logprobs), line.finish, confidence=line.confidence)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 
 import torch
 
@@ -47,6 +48,11 @@ class Line:
     words: tuple[str, ...]
     logprobs: tuple[float, ...]
     finish: float = 0.0
+
+    @property
+    def confidence(self) -> float:
+        """Mean of `logprobs`; 0, where nothing was said since a segment of the sound ended: words before it stay."""
+        return fmean(self.logprobs) if self.logprobs else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import dataclass
-from statistics import fmean
 from typing import TypeAlias
 
 import numpy as np
@@ -185,7 +184,7 @@ class Dialogue:
             seconds=clip.seconds,
             voice=voice,
             line=self._words(line.words) if is_believed else None,
-            confidence=fmean(line.logprobs) if is_believed else 0.0,
+            confidence=line.confidence,
         )
 
     def _words(self, words: Iterable[str]) -> list[int]:
