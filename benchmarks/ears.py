@@ -95,7 +95,7 @@ class Clip:
         """The engine's choice is the decoder's line."""
         if not self.transcriber:
             return True
-        return self.ended and own_is_better(self.sureness, self.decoder_logprobs, self.given_logprobs)
+        return own_is_better(self.sureness, self.decoder_logprobs, self.given_logprobs, ended=self.ended)
 
     @property
     def features(self) -> Weights:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from realtime.engine.core import DecoderMemory
 from realtime.engine.messages import FromEngine
 from realtime.mind import Dialect, Mind, SpecialTokens
 from realtime.mind.cues import Voice
+from realtime.mind.ears import HeardLine, Standing
 from realtime.mind.lanes import AnswerLane
 from realtime.mind.memory import Symbol
 from realtime.mind.mind import Lane
@@ -61,6 +62,11 @@ class TinyDialect(Dialect):
 
 def tiny_dialect() -> Dialect:
     return TinyDialect(encode, Letters, SPECIAL, "be brief")
+
+
+def standing_line(words: Iterable[str]) -> HeardLine:
+    """What a transcriber heard, where it is not to be contested."""
+    return HeardLine(tuple(words), confidence=-0.5, doubt=0.0, finish=0.0, standing=Standing.STANDS)
 
 
 def tiny_mind(decoder: Decoder, **options: Any) -> Mind:

@@ -13,8 +13,8 @@ from realtime.decoder.sequence import Row, Sequence
 from realtime.engine.messages import Transcript
 from realtime.engine.session import DecoderMemory
 from realtime.mind import Mind, Order, ThinkingPlan
-from realtime.mind.ears import own_is_better
-from realtime.mind.lanes import AnswerLane, HeardLine, Phase
+from realtime.mind.ears import HeardLine, Standing, own_is_better
+from realtime.mind.lanes import AnswerLane, Phase
 from realtime.mind.laying import HEARD_TOKENS_LEAST
 from realtime.mind.memory import Symbol
 from realtime.mind.turn import Folded
@@ -38,10 +38,11 @@ lines = st.lists(logprobs, min_size=1, max_size=12)
 
 
 def test_the_rule_believes_who_is_sure() -> None:
-    assert own_is_better(-1.0, [-0.01] * 5, [-2.0] * 5)
-    assert not own_is_better(-0.05, [-1.5] * 5, [-1.0] * 5)
-    assert not own_is_better(-1.0, [], [-2.0])
-    assert own_is_better(-0.5, [-0.05], []) and not own_is_better(-0.5, [-1.5], [])
+    assert own_is_better(-1.0, [-0.01] * 5, [-2.0] * 5, ended=True)
+    assert not own_is_better(-0.05, [-1.5] * 5, [-1.0] * 5, ended=True)
+    assert not own_is_better(-1.0, [], [-2.0], ended=True)
+    assert not own_is_better(-1.0, [-0.01] * 5, [-2.0] * 5, ended=False), "a loop is not a line"
+    assert own_is_better(-0.5, [-0.05], [], ended=True) and not own_is_better(-0.5, [-1.5], [], ended=True)
 
 
 @given(logprobs, st.lists(st.floats(-0.6, 0), min_size=1, max_size=12), lines, st.floats(0, 3), st.data())
@@ -49,12 +50,14 @@ def test_the_rule_is_monotone_in_every_sign(
     transcriber: float, own: list[float], given: list[float], less: float, data: st.DataObject
 ) -> None:
     """What is believed still is with a transcriber less sure, or a decoder surer of its line or less of the other."""
-    assume(own_is_better(transcriber, own, given))
-    assert own_is_better(transcriber - less, own, given)
+    assume(own_is_better(transcriber, own, given, ended=True))
+    assert own_is_better(transcriber - less, own, given, ended=True)
     at = data.draw(st.integers(0, len(own) - 1))
-    assert own_is_better(transcriber, [p if i != at else min(0.0, p + less) for i, p in enumerate(own)], given)
+    assert own_is_better(
+        transcriber, [p if i != at else min(0.0, p + less) for i, p in enumerate(own)], given, ended=True
+    )
     at = data.draw(st.integers(0, len(given) - 1))
-    assert own_is_better(transcriber, own, [p if i != at else p - less for i, p in enumerate(given)])
+    assert own_is_better(transcriber, own, [p if i != at else p - less for i, p in enumerate(given)], ended=True)
 
 
 # --- the lane ---------------------------------------------------------------------------------------
@@ -87,8 +90,8 @@ class Attempt:
     def end(self) -> None:
         """A tentative end, with the same line."""
         self.attempt += 1
-        confidence = self.confidence if self.contested else None
-        line = HeardLine((*self.folded, *self.rest), -0.25, 0.5, confidence=confidence)
+        standing = Standing.CONTESTED if self.contested else Standing.STANDS
+        line = HeardLine((*self.folded, *self.rest), self.confidence, -0.25, 0.5, standing)
         self.mind.end_turn(self.attempt, [], 160, line=line, respond=self.respond)
         assert self.mind._attempt is not None
         self.lane: AnswerLane = self.mind._attempt.lane
@@ -185,7 +188,7 @@ def test_what_was_computed_of_a_weighed_line_is_not_computed_again(chosen: tuple
     mind = Mind("s", DIALECT, memory, note_interval_frames=None)
     mind.start_turn(1)
     confidence, logprob = BELIEVED if chosen == OWN else UNBELIEVED
-    mind.end_turn(1, [], 160, line=HeardLine(GIVEN, -0.25, 0.5, confidence=confidence))
+    mind.end_turn(1, [], 160, line=HeardLine(GIVEN, confidence, -0.25, 0.5, Standing.CONTESTED))
     assert mind._attempt is not None
     lane = mind._attempt.lane
     decoder.step([Row(cast(Sequence, lane.seq), lane.seq.pending, True, tuple(lane.unweighed))])
@@ -205,7 +208,7 @@ def test_a_lane_that_is_dropped_while_it_writes_another_line_gives_both_back() -
     decoder = tiny_decoder()
     mind = Mind("s", DIALECT, DecoderMemory(decoder), note_interval_frames=None)
     mind.start_turn(1)
-    heard = HeardLine(GIVEN, -0.25, 0.5, confidence=-1.0)
+    heard = HeardLine(GIVEN, -1.0, -0.25, 0.5, Standing.CONTESTED)
     for is_rehearsed in (True, False):
         if is_rehearsed:
             mind.rehearse([], 160, heard)
@@ -215,7 +218,7 @@ def test_a_lane_that_is_dropped_while_it_writes_another_line_gives_both_back() -
         decoder.step([Row(cast(Sequence, lane.seq), lane.seq.pending, True, tuple(lane.unweighed))])
         lane.weigh([-3.0] * len(lane.unweighed))
         mind.accept(lane, encode("x")[0], -0.01)
-        assert lane._beside is not None
+        assert lane._contest is not None and lane._contest._laid is not None
     mind.close()
     assert decoder.pool.used == 0
 

@@ -19,10 +19,10 @@ from realtime.engine.messages import Answer, Done, Note, Transcript
 from realtime.engine.session import DecoderMemory
 from realtime.mind import Mind, Order, ThinkingPlan, TurnState, folding
 from realtime.mind.folding import SettledWords, is_due
-from realtime.mind.lanes import AnswerLane, HeardLine
+from realtime.mind.lanes import AnswerLane
 from realtime.mind.mind import Lane
 from realtime.mind.turn import Folded, Turn
-from tests.mind_tiny import NEWLINE, SPECIAL, step
+from tests.mind_tiny import NEWLINE, SPECIAL, standing_line, step
 from tests.test_mind_trunk import DIALECT, WORD, MindHistory, decoders
 
 LONG_FRAMES, FOLDED_FRAMES = 4, 2
@@ -141,8 +141,9 @@ class FoldedHistory(MindHistory):
         self.attempt += 1
         self.tail = self.heard(count) if count else []
         self.rest, self.told = [*self.settled, *more], self.folded.words
-        line = HeardLine(tuple(self.rest), 0.0, is_sure=sure)
+        line = standing_line(self.rest)
         self.sure = sure and bool(self.rest)
+        line = line if self.sure else line.unbelieved()
         self.mind.end_turn(self.attempt, self.tail, 80 * len(self.frames), line=line, max_tokens=12)
         self.state = "tentative"
         if asked:
@@ -151,7 +152,7 @@ class FoldedHistory(MindHistory):
     @precondition(lambda self: self.state == "listening" and self.mind.may_rehearse)
     @rule(count=st.integers(0, 3), more=st.lists(WORD, max_size=3))
     def rehearse(self, count: int, more: Sequence[str] = ()) -> None:
-        line = HeardLine((*self.settled, *more), 0.0)
+        line = standing_line((*self.settled, *more))
         self.mind.rehearse(self.heard(count) if count else [], 80 * len(self.frames), line)
 
     @precondition(lambda self: self.state in ("idle", "answering"))
@@ -251,7 +252,7 @@ def test_the_oldest_part_is_text_and_its_frames_are_gone(long_turn: tuple[Decode
 def test_an_answer_is_laid_on_the_words_that_are_not_folded(long_turn: tuple[Decoder, Mind, list[Symbol]]) -> None:
     decoder, mind, _ = long_turn
     before = len(mind.trunk.seq.symbols)
-    mind.end_turn(1, [], 800, line=HeardLine(WORDS, 0.0), max_tokens=4)
+    mind.end_turn(1, [], 800, line=standing_line(WORDS), max_tokens=4)
     (work,) = mind.work()
     laid = [*DIALECT.audio_close(), *DIALECT.answering_audio(DIALECT.line(WORDS[2:]))]
     assert list(work.seq.symbols[before:]) == laid
@@ -267,14 +268,15 @@ def test_where_nothing_follows_what_is_folded(long_turn: tuple[Decoder, Mind, li
     decoder, mind, _ = long_turn
     assert mind.turn is not None
     mind.turn.notes, mind.turn.noted = DIALECT.line(WORDS[:2]), list(WORDS[:2])
-    mind.end_turn(1, [], 800, line=HeardLine(WORDS[:2], 0.0, is_sure=sure), max_tokens=4)
+    line = standing_line(WORDS[:2])
+    mind.end_turn(1, [], 800, line=line if sure else line.unbelieved(), max_tokens=4)
     (transcript,) = (message for message in run(decoder, mind) if isinstance(message, Transcript))
     assert transcript.text == "ab cd"
 
 
 def test_a_committed_turn_is_one_item(long_turn: tuple[Decoder, Mind, list[Symbol]]) -> None:
     decoder, mind, frames = long_turn
-    mind.end_turn(1, [], 800, line=HeardLine(WORDS, 0.0), max_tokens=4)
+    mind.end_turn(1, [], 800, line=standing_line(WORDS), max_tokens=4)
     mind.commit(1, "user")
     run(decoder, mind)
     mind.answer_heard(1, "answer")
@@ -308,7 +310,7 @@ def test_a_revoked_end_goes_on_and_folds_more(long_turn: tuple[Decoder, Mind, li
     decoder, mind, frames = long_turn
     tail = decoder.frames.put(torch.randn(2, decoder.shape.width))
     mind.fold(SettledWords(WORDS, 8))  # laid out, and not computed when the end comes
-    mind.end_turn(1, tail, 800, line=HeardLine(WORDS, 0.0), max_tokens=4)
+    mind.end_turn(1, tail, 800, line=standing_line(WORDS), max_tokens=4)
     assert all(work.lane is not None for work in mind.work()), "nothing is folded while somebody waits"
     run(decoder, mind)
     assert mind.turn is not None and mind.turn.folded.words == WORDS[:2]

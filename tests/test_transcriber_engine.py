@@ -14,7 +14,7 @@ from realtime.engine import messages as m
 from realtime.engine.core import EngineCore
 from realtime.engine.dialect import seed_dialect
 from realtime.engine.transcribing import Transcribing
-from realtime.mind import lanes
+from realtime.mind import ears
 from realtime.transcriber import TranscriberStream, transcript
 from streaming_encoder import AudioModel, EncoderStream, load_audio_model
 from tests.decoder_tiny import EMBEDDED_MODEL
@@ -34,7 +34,7 @@ def parts() -> tuple[AudioModel, Decoder]:
 @pytest.fixture
 def believed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The transcriber's line is taken, however sure the decoder is of its own: these tests are about its words."""
-    monkeypatch.setattr(lanes, "own_is_better", lambda *scores: False)
+    monkeypatch.setattr(ears, "own_is_better", lambda *scores, ended: False)
 
 
 @pytest.fixture
@@ -152,7 +152,6 @@ def test_where_nobody_speaks_there_are_no_words(engine: EngineCore) -> None:
     assert transcript.text == "[no speech]" and transcript.ready == 0
 
 
-@pytest.mark.usefixtures("believed")
 def test_silence_behind_a_full_segment_leaves_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """No token of the line is left to be sure of then: the words of the segment that is over stay."""
     encoder = EncoderStream(small_model(), right_context_ms=320)
@@ -171,6 +170,7 @@ def test_silence_behind_a_full_segment_leaves_its_words(monkeypatch: pytest.Monk
     assert (line.confidence, line.doubt) == (0.0, 0.0)
 
 
+@pytest.mark.usefixtures("believed")
 def test_two_speakers_at_once_are_heard_each_alone(engine: EngineCore, parts: tuple[AudioModel, Decoder]) -> None:
     engine.handle(m.OpenSession(session="t"))
     engine.handle(m.StartTurn(session="t", turn=1, at_sample=0))

@@ -6,7 +6,7 @@ there is time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,8 @@ from realtime.engine import messages as m
 from realtime.engine.transcribing import Transcribing
 from realtime.errors import EngineError
 from realtime.mind.cues import Voice
+from realtime.mind.ears import HeardLine
 from realtime.mind.folding import SettledWords
-from realtime.mind.lanes import HeardLine
 from realtime.mind.memory import Symbol
 from realtime.transcriber import Transcriber
 from streaming_encoder import EncoderStream, VoiceMeter
@@ -111,7 +111,7 @@ class Listening:
         voice = self._meter.measure(step.voice for step in steps if step.voice is not None)
         if line is not None and voice is not None and voice.sounds.stand_out:
             # A transcriber knows speech and takes the rest for words; the decoder was taught with such sounds.
-            line = replace(line, words=(), is_sure=False)
+            line = line.unbelieved()
         return Tail([symbol for step in steps for symbol in self._frames.put(step.embeddings)], line, voice)
 
     def settled(self, folded_words: int) -> SettledWords | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from statistics import fmean
 
+from realtime.mind.ears import HeardLine, Standing
 from realtime.mind.folding import SettledWords
-from realtime.mind.lanes import HeardLine
 from realtime.mind.readiness import doubt_of
 from realtime.transcriber import Transcriber, TranscriberStream
 from streaming_encoder import EncoderStream, Heard
@@ -78,4 +78,5 @@ class Transcribing:
         line = self._stream.line(tail)
         if not line.words:
             return tail, None
-        return tail, HeardLine(line.words, doubt_of(line.logprobs), line.finish, confidence=line.confidence)
+        doubt = doubt_of(line.logprobs)
+        return tail, HeardLine(line.words, line.confidence, doubt, line.finish, Standing.CONTESTED)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from realtime.mind.cues import Voice, last_line
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
-from realtime.mind.ears import own_is_better
+from realtime.mind.ears import Contest, HeardLine, Standing
 from realtime.mind.memory import Detokenizer, KvSequence, Memory, Symbol
 from realtime.mind.pace import Order, ThinkingPlan
 from realtime.mind.readiness import doubt_of
@@ -32,30 +32,6 @@ class Phase(enum.Enum):
     THINKING = "thinking"
     ANSWERING = "answering"
     ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class HeardLine:
-    """The whole line of what was heard, from a transcriber beside the lanes.
-
-    is_sure: else the lane writes the line itself, as if there were no transcriber. confidence: mean log-probability of
-    its tokens, by which the line is weighed against the lane's own; None: it stands whatever the lane hears.
-    doubt, finish: see `realtime.mind.readiness`.
-    """
-
-    words: tuple[str, ...]
-    doubt: float
-    finish: float = 0.0
-    is_sure: bool = True
-    confidence: float | None = None
-
-    @property
-    def stands(self) -> bool:
-        return self.is_sure and self.confidence is None
-
-    @property
-    def is_contested(self) -> bool:
-        return self.is_sure and self.confidence is not None
 
 
 @dataclass(slots=True)
@@ -99,7 +75,7 @@ class AnswerLane:
         heard: True for an audio turn, whose think block opens with the line of what was heard.
         notes: tokens of that line that stand in the prefix, or before the audio as text (`realtime.mind.folding`).
         line: the whole line as a transcriber heard it; where it stands its words are the notes, and the lane ends it.
-        contested: tokens of that line behind the notes, where the lane writes its own and the better one is taken.
+        contest: where it is contested, its words behind the notes: the lane writes its own, and the better is taken.
         voice: what was measured in the turn's sound, for the thought to state; None where nothing was.
         typed: the turn, where it was written and not heard.
         draft: guesses of what the lane will write.
@@ -125,7 +101,7 @@ class AnswerLane:
         max_heard_tokens: int,
         plan: ThinkingPlan,
         line: HeardLine | None = None,
-        contested: Sequence[Symbol] = (),
+        contest: Contest | None = None,
         voice: Voice | None = None,
         typed: str = "",
     ) -> None:
@@ -143,13 +119,9 @@ class AnswerLane:
         self.thought_tokens = 0
         self.answer_tokens = 0
         self.line = line
-        self._contested = list(contested)
-        # The decoder is asked for these before the lane takes its first token (`weigh`).
-        is_contested = line is not None and line.is_contested
-        self.unweighed: list[Symbol] = [*contested, dialect.line_end] if is_contested else []
-        self._given: list[float] = []  # log-probabilities of the contested tokens and of the end behind them
+        self._contest = contest
+        self._given = line if line is not None and line.standing is Standing.STANDS else None
         self.unwanted: list[Symbol] = []  # the lane's own line, where it was not believed
-        self._beside: KvSequence | None = None  # holds the contested tokens while the lane writes others
         self._voice = voice
         self._respond = respond
         self._max_tokens = max_tokens
@@ -162,7 +134,6 @@ class AnswerLane:
         self._answer_begun = False
         self._thought_lines = 0
         self._thought_line = ""  # the last one, so far
-        self._is_given = line is not None and line.stands
         self._hearing: list[float] = []  # log-probabilities of the words of the line
         self._answer_from = len(seq.symbols)
         self.cut: ThoughtCut | None = None  # the answer began before the thought was finished
@@ -175,16 +146,22 @@ class AnswerLane:
     @property
     def has_given_line(self) -> bool:
         """The line of what was heard is the transcriber's: it stands, or it was found the better one."""
-        return self._is_given
+        return self._given is not None
 
     @property
     def due(self) -> int | None:
         """The token that comes next whatever the decoder would choose: the end of a given line."""
         return self._dialect.line_end if self.has_given_line and self.phase is Phase.HEARING else None
 
+    @property
+    def unweighed(self) -> list[Symbol]:
+        """What the decoder is asked to find likely or not before the lane takes its first token."""
+        return [] if self._contest is None else self._contest.unweighed
+
     def weigh(self, logprobs: Sequence[float]) -> None:
         """How likely the decoder finds each of `unweighed`."""
-        self._given, self.unweighed = list(logprobs), []
+        if self._contest is not None:
+            self._contest.weigh(logprobs)
 
     def cue(self, thought_line: str) -> list[Symbol]:
         """What a thought whose last line so far is `thought_line` must go on with: what is measured or follows."""
@@ -214,7 +191,7 @@ class AnswerLane:
 
     def drop(self) -> None:
         """Give everything back."""
-        self._forget_beside()
+        self._end_contest()
         self._memory.drop(self.seq)
 
     def _write(self, symbols: list[Symbol]) -> None:
@@ -225,77 +202,62 @@ class AnswerLane:
 
     def _accept_heard(self, token: int, logprob: float) -> Pieces:
         special = self._dialect.special
-        self.unweighed = []  # it was asked before the first token, or there was no room for it
         if token in (special.think_end, special.im_end, special.wait):
             return self._choose_line("", token, logprob)
         text = self._words.push(token)
         if "\n" in text:
             return self._choose_line(text, token, logprob)
         if len(self.heard_tokens) >= self._max_heard_tokens:
-            return self._choose_line("", special.im_end, logprob, is_loop=True)
-        if self._parts_here(token):
-            self._lay_beside()
+            return self._choose_line("", special.im_end, logprob, ended=False)
+        if self._contest is not None:
+            self._contest.write(self.seq, self._own, token)
         self._hearing.append(logprob)
         self.heard_tokens.append(token)
         self._line += text
         self._write([token])
         return Pieces()
 
-    def _choose_line(self, text: str, token: int, logprob: float, *, is_loop: bool = False) -> Pieces:
-        """The lane's own line has ended: take it, or the transcriber's in its place."""
-        if self.line is None or not self.line.is_contested:
+    @property
+    def _own(self) -> list[Symbol]:
+        """What the lane has written of the line itself."""
+        return self.heard_tokens[self.given_tokens :]
+
+    def _choose_line(self, text: str, token: int, logprob: float, *, ended: bool = True) -> Pieces:
+        """The lane's own line is over: take it, or the transcriber's in its place."""
+        contest, own = self._contest, self._own
+        if contest is None:
             return self._line_complete(text, token, logprob)
-        own = self.heard_tokens[self.given_tokens :]
-        # Behind words that are settled "nobody spoke" is no part of a line.
-        is_candidate = bool(self._given) and not is_loop and not (self.given_tokens and own == self._dialect.line(()))
-        assert self.line.confidence is not None
-        if own != self._contested:
-            if is_candidate and own_is_better(self.line.confidence, [*self._hearing, logprob], self._given):
+        is_same = own == contest.tokens
+        if not is_same:
+            # Behind words that are settled "nobody spoke" is no part of a line.
+            is_line = not (self.given_tokens and own == self._dialect.line(()))
+            if is_line and contest.own_is_better([*self._hearing, logprob], ended=ended):
                 return self._line_complete(text, token, logprob)
-            self._lay_given()
-        if own != self._contested or token != self._dialect.line_end:
-            logprob = self._given[-1] if self._given else 0.0
-        self._is_given = True  # so it ends as a line that stands does, whatever the lane would have chosen
+            self._lay_given(contest)
+        if not is_same or token != self._dialect.line_end:
+            logprob = contest.end_logprob
+        self._given = contest.line  # so it ends as a line that stands does, whatever the lane would have chosen
         return self._line_complete("\n", self._dialect.line_end, logprob)
 
-    def _parts_here(self, token: Symbol) -> bool:
-        """`token` is the lane's first that is not the transcriber's, and that line was weighed: it is computed."""
-        own = self.heard_tokens[self.given_tokens :]
-        at = len(own)
-        return bool(self._given) and own == self._contested[:at] and self._contested[at : at + 1] != [token]
-
-    def _lay_beside(self) -> None:
-        """What was computed of the transcriber's line stays until one of the two is chosen."""
-        tip = len(self.seq.symbols)
-        self._memory.extend(self.seq, self._contested[len(self.heard_tokens) - self.given_tokens :])
-        self._beside = self._memory.fork(self.seq)
-        self._memory.truncate(self.seq, tip)
-
-    def _forget_beside(self) -> None:
-        if self._beside is not None:
-            self._memory.drop(self._beside)
-            self._beside = None
-
-    def _lay_given(self) -> None:
+    def _lay_given(self, contest: Contest) -> None:
         """The transcriber's line in place of the lane's own."""
         self.unwanted = self.heard_tokens
-        notes = self.heard_tokens[: self.given_tokens]
-        if self._beside is None:
-            self._memory.truncate(self.seq, self.prompt_tokens)
-            self._memory.extend(self.seq, self._contested)
-        else:
-            self._memory.drop(self.seq)
-            self.seq, self._beside = self._beside, None
-        self.heard_tokens = [*notes, *self._contested]
+        self.seq = contest.lay(self.seq, self.prompt_tokens)
+        self.heard_tokens = [*self.heard_tokens[: self.given_tokens], *contest.tokens]
         self._words = self._dialect.detokenizer()
         self._line = "".join(self._words.push(symbol) for symbol in self.heard_tokens)
         self.draft = self.draft.again()
-        self.draft.follow([*notes, *self._contested])
+        self.draft.follow(self.heard_tokens)
+
+    def _end_contest(self) -> None:
+        if self._contest is not None:
+            self._contest.drop()
+            self._contest = None
 
     def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
-        self._forget_beside()
+        self._end_contest()
         line = (self._line + text.partition("\n")[0]).strip()
-        doubt = self.line.doubt if self._is_given and self.line is not None else doubt_of(self._hearing)
+        doubt = doubt_of(self._hearing) if self._given is None else self._given.doubt
         pieces = Pieces(transcript=line, closing=logprob, doubt=doubt)
         self._words = self._dialect.detokenizer()
         self.phase = Phase.THINKING

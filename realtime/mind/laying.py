@@ -10,7 +10,8 @@ from dataclasses import replace
 from realtime.mind.cues import Voice
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
-from realtime.mind.lanes import AnswerLane, HeardLine
+from realtime.mind.ears import Contest, HeardLine, Standing
+from realtime.mind.lanes import AnswerLane
 from realtime.mind.memory import Memory, Symbol
 from realtime.mind.pace import Order, ThinkingPlan
 from realtime.mind.trunk import Trunk
@@ -48,12 +49,12 @@ class Laying:
         spoken: bool = True,
     ) -> AnswerLane:
         """The answer if the open turn ends with `tail`."""
-        if line is not None and line.is_contested and turn.folded.words and len(line.words) <= len(turn.folded.words):
-            line = replace(line, confidence=None)  # nothing behind words that are settled: nothing to contest
-        notes, laid = self._heard(turn, line)
-        contested: list[Symbol] = []
-        if line is not None and line.is_contested:
-            contested = self._dialect.line(line.words[_uncontested(turn, line) :])
+        notes, laid, contested = self._heard(turn, line)
+        contest = None
+        if line is not None and contested:
+            contest = Contest(self._memory, line, contested, self._dialect.line_end)
+        elif line is not None and line.standing is Standing.CONTESTED:  # all its words are settled
+            line = line.uncontested()
         return self._lane(
             attempt,
             [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio(laid)],
@@ -61,7 +62,7 @@ class Laying:
             notes=notes,
             folded=len(turn.folded.line),
             line=line,
-            contested=contested,
+            contest=contest,
             voice=voice,
             draft=turn.tried.draft([*notes, *contested] if contested else ()),
             respond=respond,
@@ -83,7 +84,7 @@ class Laying:
             notes=last.notes,
             folded=last.folded_notes,
             line=None,
-            contested=[],
+            contest=None,
             voice=last.voice,
             typed=last.typed,
             draft=Draft(),
@@ -92,20 +93,23 @@ class Laying:
             spoken=spoken,
         )
 
-    def _heard(self, turn: Turn, line: HeardLine | None) -> tuple[list[Symbol], list[Symbol]]:
-        """The line of what was heard, as far as it is known, and what of it must be laid: all that is not folded."""
+    def _heard(self, turn: Turn, line: HeardLine | None) -> tuple[list[Symbol], list[Symbol], list[Symbol]]:
+        """The line of what was heard, in three: what is known of it, what of that must be laid, and what is contested.
+
+        Laid is all that is not folded; contested are the words behind what is known.
+        """
         folded = turn.folded
-        if line is not None and not line.words:  # nothing of what the transcriber wrote is believed
-            return folded.line, []
-        if line is None or not line.is_sure:
-            return turn.notes, turn.notes[len(folded.line) :]
-        rest = line.words[len(folded.words) :]
-        if line.is_contested:  # the lane writes a line of its own beside the rest
-            rest = line.words[len(folded.words) : _uncontested(turn, line)]
-            if not rest:
-                return folded.line, []
+        if line is None:
+            return turn.notes, turn.notes[len(folded.line) :], []
+        if line.standing is Standing.UNBELIEVED:
+            return folded.line, [], []
+        known = len(line.words) if line.standing is Standing.STANDS else _uncontested(turn, line)
+        rest, behind = line.words[len(folded.words) : known], line.words[known:]
+        contested = self._dialect.line(behind) if behind else []
+        if contested and not rest:
+            return folded.line, [], contested
         laid = self._dialect.line(rest)
-        return [*folded.line, *laid] if rest or not folded.words else folded.line, laid
+        return [*folded.line, *laid] if rest or not folded.words else folded.line, laid, contested
 
     def _lane(
         self,
@@ -116,7 +120,7 @@ class Laying:
         notes: list[Symbol],
         folded: int,
         line: HeardLine | None,
-        contested: list[Symbol],
+        contest: Contest | None,
         voice: Voice | None,
         draft: Draft,
         respond: bool,
@@ -138,7 +142,7 @@ class Laying:
             heard=heard,
             notes=notes,
             line=line,
-            contested=contested,
+            contest=contest,
             voice=voice,
             typed=typed,
             draft=draft,

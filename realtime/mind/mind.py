@@ -20,8 +20,9 @@ from realtime.engine.messages import FromEngine, Transcript
 from realtime.mind.attempt import Attempt
 from realtime.mind.cues import Voice
 from realtime.mind.dialect import Dialect
+from realtime.mind.ears import HeardLine
 from realtime.mind.folding import Folding, SettledWords, open_symbols
-from realtime.mind.lanes import AnswerLane, HeardLine, NoteLane, Phase
+from realtime.mind.lanes import AnswerLane, NoteLane, Phase
 from realtime.mind.laying import Laying
 from realtime.mind.memory import KvSequence, Memory, Symbol
 from realtime.mind.notes import NoteTaking

@@ -263,16 +263,14 @@ class Dialogue:
             lane, self._stops, limit, line=True, weigh=weigh, logprobs=logprobs, weighed=weighed
         )
         is_whole = stop == self._newline[-1]
-        given = turn.line
-        is_loop = stop is None
-        if given not in (None, written) and (is_loop or not own_is_better(turn.confidence, logprobs, weighed)):
-            assert given is not None
-            self._decoder.truncate(lane, start)
-            self._decoder.extend(lane, [*given, *self._newline])
-            return _Line(given, [], is_whole=True)
-        if not is_whole:
-            self._decoder.extend(lane, self._newline)
-        return _Line(written, [], is_whole) if written == given else _Line(notes, written, is_whole)
+        given, ended = turn.line, stop is not None
+        if given is None or given == written or own_is_better(turn.confidence, logprobs, weighed, ended=ended):
+            if not is_whole:
+                self._decoder.extend(lane, self._newline)
+            return _Line(written, [], is_whole) if written == given else _Line(notes, written, is_whole)
+        self._decoder.truncate(lane, start)
+        self._decoder.extend(lane, [*given, *self._newline])
+        return _Line(given, [], is_whole=True)
 
     def _cue(self, voice: Voice | None, asked: str) -> Callable[[list[int]], list[int]]:
         """What a thought written so far must go on with, as in the engine."""
