@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from realtime.decoder.decoder import Decoder
 from realtime.decoder.sequence import Row
 from realtime.engine.dialect import seed_dialect
-from realtime.engine.wording import Wording
+from realtime.engine.wording import PREPARED_ROWS, Wording
 from tests.decoder_tiny import EMBEDDED_MODEL
 
 
@@ -68,11 +70,41 @@ def test_asking_word_by_word_is_asking_at_once_and_forgetting_gives_all_back(dec
     assert decoder.pool.used == free
 
 
+def test_what_was_prepared_is_not_computed_again_and_the_answer_is_the_same(
+    decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = words(decoder, "tell me what is the capital of the country that lies in the north of the one you live in")
+    end = words(decoder, "now")
+    free = decoder.pool.used
+    computed: list[int] = []
+    step = decoder.step
+
+    def counted(rows: Sequence[Row]) -> Any:
+        computed.append(sum(row.positions for row in rows))
+        return step(rows)
+
+    monkeypatch.setattr(decoder, "step", counted)
+    prepared, once = wording(decoder), wording(decoder)
+    for _ in range(3):
+        prepared.prepare(line)
+    assert max(computed) <= PREPARED_ROWS  # an end of the turn that comes now waits for no longer
+    prepared.prepare(line[:3])  # notes come later than the line
+    known = len(computed)
+    priors = [prepared.prior(line), prepared.prior([*line, *end])]
+    assert computed[known:] == [len(end)]  # and nothing for the line itself
+    assert priors == [once.prior(line), once.prior([*line, *end])]
+    assert prepared.prior(line[:5]) == once.prior(line[:5])  # other words than were prepared
+    for asked in (prepared, once):
+        asked.forget()
+    assert decoder.pool.used == free
+
+
 def test_without_blocks_there_is_no_answer_and_no_error(decoder: Decoder) -> None:
     greedy = decoder.new([1] * (16 * decoder.pool.free))
     decoder.step([Row(greedy, greedy.pending)])
     asked = wording(decoder)
     assert asked.prior(words(decoder, "okay where is pakistan")) is None
+    asked.prepare(words(decoder, "okay where is pakistan"))
     decoder.drop(greedy)
     assert asked.prior(words(decoder, "okay where is pakistan")) is not None
     asked.forget()

@@ -359,6 +359,7 @@ class EngineCore:
                 session.rehearsed_samples = heard
                 tail = session.listening.tail()
                 session.mind.rehearse(tail.frames, session.listening.heard_ms, tail.line, tail.voice)
+                session.vote.rehearsed(() if tail.line is None else tail.line.words)
                 return []  # only one: what has come in meanwhile goes before the next
         return None
 

@@ -6,6 +6,7 @@ voice by then. So the words of an attempt wait a few steps for their vote, while
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import msgspec
@@ -33,6 +34,7 @@ class Vote:
         self._wording = Wording(decoder, dialect)
         self._owed: tuple[m.Transcript, AnswerLane] | None = None
         self._steps = 0
+        self._rehearsed: list[Symbol] = []  # the line that the last rehearsal of the turn heard
 
     @property
     def is_owed(self) -> bool:
@@ -40,8 +42,15 @@ class Vote:
 
     def noted(self) -> None:
         """Words were noted: what the vote will ask about them is computed now, while nobody waits."""
-        if self._mind.turn is not None:
-            self._wording.prior(self._mind.turn.notes)
+        turn = self._mind.turn
+        if turn is not None and len(turn.notes) > len(self._rehearsed):  # else the line knows better
+            self._wording.prepare(turn.notes)
+
+    def rehearsed(self, words: Sequence[str]) -> None:
+        """A rehearsal heard this line: what the vote will ask about, but for the last words, if the turn ends soon."""
+        if words:
+            self._rehearsed = self._dialect.line(words)
+            self._wording.prepare(self._rehearsed)
 
     def owe(self, transcript: m.Transcript, lane: AnswerLane) -> None:
         """`lane` has heard the turn to its end: `transcript` goes out with the vote."""
@@ -106,3 +115,4 @@ class Vote:
     def forget(self) -> None:
         """The turn is over: give back what its words hold."""
         self._wording.forget()
+        self._rehearsed = []

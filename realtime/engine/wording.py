@@ -19,6 +19,9 @@ from realtime.errors import EngineOverloaded
 from realtime.mind import Dialect
 from realtime.mind.memory import Symbol
 
+# Words are prepared in steps as short as a rehearsal's: what comes next is likely to be the end of the turn.
+PREPARED_ROWS = 16
+
 
 class Wording:
     """The line of one turn at a time. What two questions have in common is computed once; `forget` gives it back."""
@@ -31,6 +34,24 @@ class Wording:
         self._ends = [*decoder.tokenizer.encode("\n"), special.im_end, special.wait, special.think_end]
         self._wait = special.wait
         self._seq = decoder.new()
+        self._known: tuple[list[Symbol], float] | None = None  # the last line that was prepared whole, and its answer
+
+    def prepare(self, words: Sequence[Symbol]) -> None:
+        """Compute what a question about `words`, or about words that go on with them, will need; or most of it.
+
+        What is known behind them stays.
+        """
+        line = [*self._prefix, *words]
+        seq = self._seq
+        if seq.symbols[: len(line)] != line:
+            self._lay(line, _common_prefix(seq.symbols, line))
+        count = min(len(line) - seq.computed, PREPARED_ROWS)
+        if count <= 0:
+            return
+        is_whole = count == seq.pending
+        computed = self._compute([Row(seq, count, want_logits=is_whole)])
+        if computed is not None and computed[0] is not None:
+            self._known = line, self._end_of(computed[0])
 
     def prior(self, words: Sequence[Symbol]) -> float | None:
         """Probability (0..1) that the line ends behind the tokens `words`. None if blocks are short."""
@@ -46,23 +67,37 @@ class Wording:
         short, and where a listener would have noted another word.
         """
         line = [*self._prefix, *words]
-        known = self._seq.symbols
+        if listening is None and self._known is not None and self._known[0] == line:
+            return self._known[1], None
         # The last symbol is computed again even where it is known: its logits are not kept.
-        most = min(len(known), len(line) - 1)
-        common = next((at for at in range(most) if known[at] != line[at]), most)
-        self._decoder.truncate(self._seq, common)
-        self._decoder.extend(self._seq, line[common:])
+        self._lay(line, min(_common_prefix(self._seq.symbols, line), len(line) - 1))
         rows = [Row(self._seq, self._seq.pending, want_logits=True)]
         if listening is not None:
             rows.append(Row(listening, listening.pending, want_logits=True, guess=tuple(unnoted)))
+        computed = self._compute(rows)
+        if computed is None:
+            return None, None
+        ends, *heard = computed
+        assert ends is not None, "the row asked for logits"
+        prior = self._end_of(ends)
+        return prior, self._unheard(heard[0], unnoted) if heard and heard[0] is not None else None
+
+    def _end_of(self, logits: torch.Tensor) -> float:
+        """Probability of an end behind the last row of `logits` [n, vocab]."""
+        return float(torch.softmax(logits[-1], dim=0)[self._ends].sum())
+
+    def _lay(self, line: Sequence[Symbol], known: int) -> None:
+        """The line to be computed, of which the first `known` symbols stand."""
+        self._decoder.truncate(self._seq, known)
+        self._decoder.extend(self._seq, line[known:])
+
+    def _compute(self, rows: list[Row]) -> list[torch.Tensor | None] | None:
+        """None where blocks are short."""
         try:
-            ends, *heard = self._decoder.step(rows)
+            return self._decoder.step(rows)
         except EngineOverloaded:
             self.forget()
-            return None, None
-        assert ends is not None, "the row asked for logits"
-        prior = float(torch.softmax(ends[-1], dim=0)[self._ends].sum())
-        return prior, self._unheard(heard[0], unnoted) if heard and heard[0] is not None else None
+            return None
 
     def _unheard(self, logits: torch.Tensor, words: Sequence[Symbol]) -> int | None:
         """Words behind the point where a listener waits for more sound."""
@@ -75,4 +110,10 @@ class Wording:
     def forget(self) -> None:
         """Give the blocks back; the next question computes everything."""
         self._decoder.drop(self._seq)
-        self._seq = self._decoder.new()
+        self._seq, self._known = self._decoder.new(), None
+
+
+def _common_prefix(known: Sequence[Symbol], line: Sequence[Symbol]) -> int:
+    """Symbols that the two begin with in common."""
+    most = min(len(known), len(line))
+    return next((at for at in range(most) if known[at] != line[at]), most)
