@@ -15,7 +15,7 @@ from realtime.mind.cues import Voice
 from realtime.mind.ears import HeardLine, Standing
 from realtime.mind.lanes import AnswerLane
 from realtime.mind.memory import Symbol
-from realtime.mind.mind import Lane
+from realtime.mind.work import Lane
 
 SPECIAL = SpecialTokens(im_start=1, im_end=2, audio_start=3, audio_end=5, listen=8, wait=10, think=11, think_end=14)
 NEWLINE = 20

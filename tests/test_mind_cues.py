@@ -19,8 +19,8 @@ from realtime.engine.messages import Answer, FromEngine, Thought
 from realtime.mind import Mind, Order, ThinkingPlan
 from realtime.mind.cues import cue, cue_tokens, last_line
 from realtime.mind.lanes import AnswerLane, Phase
-from realtime.mind.mind import Lane
 from realtime.mind.speaking import ThinkLane
+from realtime.mind.work import Lane
 from tests.decoder_tiny import EMBEDDED_MODEL, embedded_tokenizer, run_alone
 from tests.mind_tiny import step
 from training.data.texts import voice as texts

@@ -20,8 +20,8 @@ from realtime.engine.session import DecoderMemory
 from realtime.mind import Mind, Order, ThinkingPlan, TurnState, folding
 from realtime.mind.folding import SettledWords, is_due
 from realtime.mind.lanes import AnswerLane
-from realtime.mind.mind import Lane
 from realtime.mind.turn import Folded, Turn
+from realtime.mind.work import Lane
 from tests.mind_tiny import NEWLINE, SPECIAL, standing_line, step
 from tests.test_mind_trunk import DIALECT, WORD, MindHistory, decoders
 

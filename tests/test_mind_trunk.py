@@ -16,7 +16,7 @@ from realtime.decoder.sequence import Row, Symbol
 from realtime.engine.messages import Answer
 from realtime.mind import Order, ThinkingPlan, TurnState
 from realtime.mind.lanes import AnswerLane, NoteLane, Phase
-from realtime.mind.mind import Lane
+from realtime.mind.work import Lane
 from tests.decoder_tiny import run_alone, tiny_decoder
 from tests.mind_tiny import NEWLINE, SPECIAL, TinyVoice, encode, step, tiny_dialect, tiny_mind
 

@@ -1,9 +1,11 @@
-"""One attempt at an answer: its lane, and who thinks beside it once it speaks. Tokens in, messages out.
+"""One attempt at answering a turn: its lane, and who thinks beside it once it speaks. Tokens in, messages out.
 
-It knows the turn's record and what its tokens say; not whether the attempt is committed, and not what it is laid on.
+It knows the turn's record and what its tokens say; not when the turn is committed, and not what the lane is laid on.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from realtime.decoder.scheduler import Service
 from realtime.engine.messages import FromEngine
@@ -14,6 +16,7 @@ from realtime.mind.memory import Memory
 from realtime.mind.pace import ThinkingPlan
 from realtime.mind.speaking import SpeakingPhase
 from realtime.mind.turn import Turn, TurnState
+from realtime.mind.work import Work
 
 # Answer tokens that count as the first clause when lanes compete (the segmenter aims at 4 to 8 words).
 FIRST_CLAUSE_TOKENS = 12
@@ -22,14 +25,26 @@ FIRST_CLAUSE_TOKENS = 12
 class Attempt:
     """See the module's docstring. `lane` becomes the attempt's: `drop` gives it back."""
 
-    def __init__(self, session: str, dialect: Dialect, memory: Memory, lane: AnswerLane, plan: ThinkingPlan) -> None:
+    def __init__(
+        self, session: str, dialect: Dialect, memory: Memory, turn: Turn, lane: AnswerLane, plan: ThinkingPlan
+    ) -> None:
         self._session = session
+        self.turn = turn
         self.lane = lane
         self.speaking = SpeakingPhase(dialect, memory, lane, plan)
 
-    def service(self, turn: Turn) -> Service:
+    def work(self) -> Iterator[Work]:
+        """What can run now: the answer, and the thought beside it."""
+        if self.speaking.speaks and self.lane.seq.pending:
+            yield Work(self.lane.seq, self._service, self.lane)
+        think = self.speaking.think
+        if think is not None and self.speaking.thinks and think.seq.pending:
+            yield Work(think.seq, Service.THOUGHT, think)
+
+    @property
+    def _service(self) -> Service:
         """How urgent the answer is."""
-        if turn.state is not TurnState.COMMITTED:
+        if self.turn.state is not TurnState.COMMITTED:
             return Service.TENTATIVE
         return Service.FIRST_CLAUSE if self._writes_first_clause else Service.LATER_CLAUSE
 
@@ -42,20 +57,20 @@ class Attempt:
     def _writes_first_clause(self) -> bool:
         return self.lane.answer_tokens < FIRST_CLAUSE_TOKENS
 
-    def accept(self, turn: Turn, token: int, logprob: float) -> list[FromEngine]:
+    def accept(self, token: int, logprob: float) -> list[FromEngine]:
         """The token chosen at the tip of the answer lane."""
         if self.speaking.withholds(token):
             return []
         pieces = self.lane.accept(token, logprob)
         self.speaking.spoke(pieces.answer)
-        turn.answer += pieces.answer
-        return reports.of_answer(self._session, turn, self.lane, pieces, self.speaking.tokens)
+        self.turn.answer += pieces.answer
+        return reports.of_answer(self._session, self.turn, self.lane, pieces, self.speaking.tokens)
 
-    def think(self, turn: Turn, token: int) -> list[FromEngine]:
+    def think(self, token: int) -> list[FromEngine]:
         """The token chosen at the tip of the lane that thinks while the answer is spoken."""
         before = self.speaking.tokens
         text = self.speaking.thought(token)
-        return reports.of_thought(self._session, turn, self.lane.attempt, text, self.speaking.tokens - before)
+        return reports.of_thought(self._session, self.turn, self.lane.attempt, text, self.speaking.tokens - before)
 
     def drop(self) -> None:
         """Give everything back."""

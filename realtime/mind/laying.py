@@ -14,6 +14,7 @@ from realtime.mind.ears import Contest, HeardLine, Standing
 from realtime.mind.lanes import AnswerLane
 from realtime.mind.memory import Memory, Symbol
 from realtime.mind.pace import Order, ThinkingPlan
+from realtime.mind.rehearsal import REHEARSED_ANSWER_TOKENS, Rehearsal
 from realtime.mind.trunk import Trunk
 from realtime.mind.turn import Turn
 
@@ -69,6 +70,11 @@ class Laying:
             max_tokens=max_tokens,
             spoken=spoken,
         )
+
+    def rehearsal(self, turn: Turn, tail: list[Symbol], *, line: HeardLine | None, voice: Voice | None) -> Rehearsal:
+        """The answer tried out as if the open turn ended with `tail`."""
+        lane = self.on_turn(turn, 0, tail, line=line, voice=voice, respond=True, max_tokens=REHEARSED_ANSWER_TOKENS)
+        return Rehearsal(lane, tail)
 
     def on_history(self, attempt: int, *, instructions: str | None, max_tokens: int, spoken: bool) -> AnswerLane:
         """The answer to the history as it stands; `instructions` are read for this answer alone."""

@@ -13,7 +13,6 @@ Definitions of trunk, lane, note and attempt: docs/architecture.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from realtime.decoder.scheduler import Service
 from realtime.engine.messages import FromEngine, Transcript
@@ -21,28 +20,16 @@ from realtime.mind.attempt import Attempt
 from realtime.mind.cues import Voice
 from realtime.mind.dialect import Dialect
 from realtime.mind.ears import HeardLine
-from realtime.mind.folding import Folding, SettledWords, open_symbols
+from realtime.mind.folding import Folding, SettledWords
+from realtime.mind.history import History
 from realtime.mind.lanes import AnswerLane, NoteLane, Phase
 from realtime.mind.laying import Laying
-from realtime.mind.memory import KvSequence, Memory, Symbol
+from realtime.mind.memory import Memory, Symbol
 from realtime.mind.notes import NoteTaking
 from realtime.mind.pace import ThinkingPlan
-from realtime.mind.rehearsal import REHEARSED_ANSWER_TOKENS, Rehearsal
-from realtime.mind.speaking import ThinkLane
-from realtime.mind.trunk import Item, Trunk
+from realtime.mind.rehearsal import Rehearsal
 from realtime.mind.turn import Turn, TurnState
-
-SYSTEM_ITEM = "system"
-Lane = NoteLane | AnswerLane | ThinkLane
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Something the decoder can run for this mind: the next pending symbols of `seq`."""
-
-    seq: KvSequence
-    service: Service
-    lane: Lane | None  # None: the trunk itself, no token wanted
+from realtime.mind.work import Lane, Work
 
 
 class Mind:
@@ -70,7 +57,8 @@ class Mind:
         self._dialect = dialect
         self._memory = memory
         self._plan = plan
-        self.trunk = Trunk(memory, self._system(instructions), max_history_symbols)
+        self._history = History(dialect, memory, instructions, max_history_symbols)
+        self.trunk = self._history.trunk
         self.turn: Turn | None = None
         self._notes = NoteTaking(session, dialect, memory, self.trunk, note_interval_frames)
         self._folding = Folding(dialect, memory, self.trunk)
@@ -83,13 +71,12 @@ class Mind:
     def instruct(self, instructions: str | None) -> None:
         """New system prompt; None is the model's own."""
         self._drop_listening_lanes()
-        self.trunk.replace(SYSTEM_ITEM, self._system(instructions).symbols)
+        self._history.instruct(instructions)
 
     def put_text(self, item_id: str, role: str, text: str, after: str | None = None) -> None:
         self._settle_finished()
         self._drop_listening_lanes()
-        typed = text if role == "user" else ""
-        self.trunk.put(Item(item_id, role, self._dialect.text_item(role, text), typed=typed), after)
+        self._history.put_text(item_id, role, text, after)
 
     def drop_item(self, item_id: str) -> None:
         self._settle_finished()
@@ -98,9 +85,7 @@ class Mind:
 
     def truncate_item(self, item_id: str, heard: str) -> None:
         """The answer `item_id` was heard only so far."""
-        if self.trunk.find(item_id) is not None:
-            text = self._dialect.interrupted(heard)
-            self.trunk.replace(item_id, self._dialect.text_item("assistant", text) if text else [])
+        self._history.truncate(item_id, heard)
 
     # --- a spoken turn ------------------------------------------------------------------------------
 
@@ -151,11 +136,10 @@ class Mind:
         turn.heard_ms = heard_ms
         turn.state, turn.attempt, turn.tail, turn.answer = TurnState.TENTATIVE, attempt, tail, ""
         turn.voice = voice
-        self._begin_attempt(
-            self._laying.on_turn(
-                turn, attempt, tail, line=line, voice=voice, respond=respond, max_tokens=max_tokens, spoken=spoken
-            )
+        lane = self._laying.on_turn(
+            turn, attempt, tail, line=line, voice=voice, respond=respond, max_tokens=max_tokens, spoken=spoken
         )
+        self._begin_attempt(turn, lane)
 
     @property
     def may_rehearse(self) -> bool:
@@ -174,10 +158,7 @@ class Mind:
         turn = self._open_turn()
         self._drop_rehearsal()
         turn.heard_ms = heard_ms
-        lane = self._laying.on_turn(
-            turn, 0, tail, line=line, voice=voice, respond=True, max_tokens=REHEARSED_ANSWER_TOKENS
-        )
-        self._rehearsal = Rehearsal(lane, tail)
+        self._rehearsal = self._laying.rehearsal(turn, tail, line=line, voice=voice)
 
     def revoke(self, attempt: int) -> None:
         """The user went on: nothing was said, nothing is lost."""
@@ -226,11 +207,10 @@ class Mind:
         """
         self._settle(answer=None if self.turn is None else self.turn.answer)
         last = self.trunk.last
-        self.turn = Turn(number, last.id, is_audio=last.is_audio, state=TurnState.COMMITTED, attempt=attempt)
-        self.turn.closed = True
-        self._begin_attempt(
-            self._laying.on_history(attempt, instructions=instructions, max_tokens=max_tokens, spoken=spoken)
-        )
+        turn = Turn(number, last.id, is_audio=last.is_audio, state=TurnState.COMMITTED, attempt=attempt, closed=True)
+        self.turn = turn
+        lane = self._laying.on_history(attempt, instructions=instructions, max_tokens=max_tokens, spoken=spoken)
+        self._begin_attempt(turn, lane)
 
     def cancel(self, number: int, answer_item: str | None = None, heard: str = "") -> None:
         """Stop answering. The trunk keeps the user's part and exactly the words that were heard."""
@@ -255,36 +235,37 @@ class Mind:
 
     def played(self, number: int, attempt: int, bought_ms: int) -> None:
         """`bought_ms` of the answer are synthesised and not yet heard: for so long thinking may go on."""
-        if self._attempt is None or self.turn is None:
-            return
-        if (self.turn.number, self._attempt.lane.attempt) == (number, attempt):
-            self._attempt.speaking.played(bought_ms)
+        current = self._attempt
+        if current is not None and (current.turn.number, current.lane.attempt) == (number, attempt):
+            current.speaking.played(bought_ms)
 
     # --- decoding -----------------------------------------------------------------------------------
 
     def work(self) -> Iterator[Work]:
         """Everything that can run now, most urgent first."""
-        note, attempt, trunk = self._notes.lane, self._attempt, self.trunk
-        rehearsal = None if self._rehearsal is None else self._rehearsal.lane
-        answer = None if attempt is None else attempt.lane
-        if attempt is not None and attempt.speaking.speaks and attempt.lane.seq.pending:
-            assert self.turn is not None, "an attempt answers a turn"
-            yield Work(attempt.lane.seq, attempt.service(self.turn), attempt.lane)
-        think = None if attempt is None or not attempt.speaking.thinks else attempt.speaking.think
-        if think is not None and think.seq.pending:
-            yield Work(think.seq, Service.THOUGHT, think)
+        if self._attempt is not None:
+            yield from self._attempt.work()
+        note, rehearsal, fold, trunk = self._notes.lane, self._rehearsal, self._folding.lane, self.trunk
         if note is not None and note.seq.pending:
             yield Work(note.seq, Service.NOTE, note)
-        if rehearsal is not None and rehearsal.seq.pending:
-            yield Work(rehearsal.seq, Service.REHEARSAL, rehearsal)
+        if rehearsal is not None and rehearsal.lane.seq.pending:
+            yield Work(rehearsal.lane.seq, Service.REHEARSAL, rehearsal.lane)
         # A lane laid on a trunk with pending symbols computes them itself; the trunk adopts them (`ran`).
-        borrowed = any(lane is not None and lane.seq.computed < lane.base for lane in (note, answer, rehearsal))
-        if trunk.seq.pending and not borrowed:
+        is_borrowed = any(lane.seq.computed < lane.base for lane in self._laid)
+        if trunk.seq.pending and not is_borrowed:
             yield Work(trunk.seq, Service.NOTE, None)
-        fold = self._folding.lane
         is_listening = self.turn is not None and self.turn.state is TurnState.LISTENING
         if fold is not None and fold.seq.pending and is_listening:
             yield Work(fold.seq, Service.REHEARSAL, None)
+
+    @property
+    def _laid(self) -> Iterator[NoteLane | AnswerLane]:
+        """The lanes that are laid on the trunk."""
+        if self._notes.lane is not None:
+            yield self._notes.lane
+        for holder in (self._attempt, self._rehearsal):
+            if holder is not None:
+                yield holder.lane
 
     def ran(self, lane: Lane | None) -> None:
         """Some pending symbols of `lane` were computed: the trunk takes over what it was waiting for."""
@@ -294,26 +275,24 @@ class Mind:
 
     def accept(self, lane: Lane, token: int, logprob: float = 0.0) -> list[FromEngine]:
         """The token chosen at the tip of `lane` and its log-probability; a lane that is gone takes nothing."""
+        attempt, rehearsal = self._attempt, self._rehearsal
         if isinstance(lane, NoteLane) and lane is self._notes.lane and self.turn is not None:
             return self._notes.accept(self.turn, lane, token)
-        if self._attempt is not None and lane is self._attempt.lane:
-            return self._accept_answer(self._attempt, token, logprob)
-        if self._rehearsal is not None and lane is self._rehearsal.lane:
-            self._rehearsal.lane.accept(token, logprob)
-            if self._rehearsal.is_over:
+        if attempt is not None and lane is attempt.lane:
+            return self._accept_answer(attempt, token, logprob)
+        if attempt is not None and lane is attempt.speaking.think:
+            return attempt.think(token)
+        if rehearsal is not None and lane is rehearsal.lane:
+            rehearsal.lane.accept(token, logprob)
+            if rehearsal.is_over:
                 self._drop_rehearsal()
                 self._fold_if_whole()
-        if isinstance(lane, ThinkLane) and self._attempt is not None and lane is self._attempt.speaking.think:
-            assert self.turn is not None, "an attempt answers a turn"
-            return self._attempt.think(self.turn, token)
         return []
 
     def holds(self, lane: Lane) -> bool:
         """Whether `lane` is still one that takes tokens."""
-        rehearsal = None if self._rehearsal is None else self._rehearsal.lane
-        answer = None if self._attempt is None else self._attempt.lane
-        think = None if self._attempt is None else self._attempt.speaking.think
-        return lane in (self._notes.lane, answer, rehearsal, think)
+        is_thought = self._attempt is not None and lane is self._attempt.speaking.think
+        return is_thought or any(lane is laid for laid in self._laid)
 
     def goes_on(self, work: Work) -> bool:
         """Whether the token after the last one is known too: that one was guessed right, and its lane takes more."""
@@ -345,25 +324,19 @@ class Mind:
 
     # --- inside -------------------------------------------------------------------------------------
 
-    def _system(self, instructions: str | None) -> Item:
-        text = self._dialect.default_instructions if instructions is None else instructions
-        return Item(SYSTEM_ITEM, "system", self._dialect.text_item("system", text))
-
     def _open_turn(self) -> Turn:
         assert self.turn is not None and not self.turn.closed, "no open turn: the engine checks turn ids"
         return self.turn
 
-    def _begin_attempt(self, lane: AnswerLane) -> None:
-        self._attempt = Attempt(self._session, self._dialect, self._memory, lane, self._plan)
+    def _begin_attempt(self, turn: Turn, lane: AnswerLane) -> None:
+        self._attempt = Attempt(self._session, self._dialect, self._memory, turn, lane, self._plan)
 
     def _accept_answer(self, attempt: Attempt, token: int, logprob: float) -> list[FromEngine]:
-        turn, lane = self.turn, attempt.lane
-        assert turn is not None, "an attempt answers a turn"
-        messages = attempt.accept(turn, token, logprob)
+        messages = attempt.accept(token, logprob)
         has_line = any(isinstance(message, Transcript) for message in messages)
-        if turn.closed and turn.is_audio and has_line:
-            self.trunk.last.notes = list(lane.heard_tokens)
-        if lane.phase is Phase.ENDED:
+        if attempt.turn.closed and attempt.turn.is_audio and has_line:
+            self.trunk.last.notes = list(attempt.lane.heard_tokens)
+        if attempt.lane.phase is Phase.ENDED:
             self._drop_attempt()
         return messages
 
@@ -373,10 +346,7 @@ class Mind:
             return
         turn.closed = True
         self._folding.drop()
-        symbols = [*open_symbols(turn, turn.folded), *turn.tail, *self._dialect.audio_close()]
-        notes = turn.notes if self._attempt is None else self._attempt.lane.heard_tokens
-        item = Item(turn.item, "user", symbols, True, list(notes), len(turn.folded.line), turn.voice)
-        self.trunk.close_turn(item)
+        self._history.close_turn(turn, turn.notes if self._attempt is None else self._attempt.lane.heard_tokens)
         if self._attempt is not None:
             self.trunk.adopt(self._attempt.lane.seq)
 
@@ -391,8 +361,7 @@ class Mind:
         self._drop_lanes()
         self.turn = None
         if answer:
-            item_id = answer_item or f"answer_{turn.number}"
-            self.trunk.put(Item(item_id, "assistant", self._dialect.text_item("assistant", answer)))
+            self._history.put_text(answer_item or f"answer_{turn.number}", "assistant", answer)
         self.trunk.forget_oldest()
 
     def _settle_finished(self) -> None:
