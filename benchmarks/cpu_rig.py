@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from realtime.clock import FakeClock
+from realtime.clock import Clock, FakeClock
 from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore
@@ -45,7 +45,7 @@ class Answered:
     laid: int
 
 
-def open_core(clock: FakeClock, rehearsal_interval_ms: int | None = None) -> EngineCore:
+def open_core(clock: Clock, rehearsal_interval_ms: int | None = None) -> EngineCore:
     """The embedded model as it is served. rehearsal_interval_ms: None is the engine's own; 0 rehearses nothing."""
     settings = EngineSettings()
     config = EngineConfig(

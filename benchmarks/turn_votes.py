@@ -24,14 +24,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.cpu_rig import open_core
 from benchmarks.samples import RATE_HZ, Source, path_of, pause_plan, quietest_ms, sources, with_natural_pauses
 from client_demo.speech_gate import voiced_ends
 from realtime.clock import MonotonicClock
 from realtime.engine import messages as m
-from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore
-from realtime.engine.loader import load_engine
-from realtime.settings import EMBEDDED_MODEL, EngineSettings
 from realtime.turns import (
     FRAME_SAMPLES,
     AskEndpoint,
@@ -297,21 +295,7 @@ def policy_sure(votes: dict[str, float]) -> bool:
 
 def open_engine() -> EngineCore:
     """The embedded model in this process, as it is served."""
-    settings = EngineSettings()
-    core, _ = load_engine(
-        EngineConfig(
-            model=str(EMBEDDED_MODEL),
-            threads=settings.threads or 1,
-            kv_tokens=settings.kv_tokens,
-            exact=False,
-            chunk_frames=settings.chunk_frames,
-            right_context_ms=None,
-            note_interval_ms=settings.note_interval_ms,
-            nice=0,
-        ),
-        MonotonicClock(),
-    )
-    return core
+    return open_core(MonotonicClock())
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from realtime.decoder import Decoder, Row
 from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.errors import EngineOverloaded
 from realtime.mind import Dialect
-from realtime.mind.memory import Symbol
+from realtime.mind.memory import Symbol, common_prefix
 
 # Words are prepared in steps as short as a rehearsal's: what comes next is likely to be the end of the turn.
 PREPARED_ROWS = 16
@@ -44,7 +44,7 @@ class Wording:
         line = [*self._prefix, *words]
         seq = self._seq
         if seq.symbols[: len(line)] != line:
-            self._lay(line, _common_prefix(seq.symbols, line))
+            self._lay(line, common_prefix(seq.symbols, line))
         count = min(len(line) - seq.computed, PREPARED_ROWS)
         if count <= 0:
             return
@@ -70,7 +70,7 @@ class Wording:
         if listening is None and self._known is not None and self._known[0] == line:
             return self._known[1], None
         # The last symbol is computed again even where it is known: its logits are not kept.
-        self._lay(line, min(_common_prefix(self._seq.symbols, line), len(line) - 1))
+        self._lay(line, min(common_prefix(self._seq.symbols, line), len(line) - 1))
         rows = [Row(self._seq, self._seq.pending, want_logits=True)]
         if listening is not None:
             rows.append(Row(listening, listening.pending, want_logits=True, guess=tuple(unnoted)))
@@ -111,9 +111,3 @@ class Wording:
         """Give the blocks back; the next question computes everything."""
         self._decoder.drop(self._seq)
         self._seq, self._known = self._decoder.new(), None
-
-
-def _common_prefix(known: Sequence[Symbol], line: Sequence[Symbol]) -> int:
-    """Symbols that the two begin with in common."""
-    most = min(len(known), len(line))
-    return next((at for at in range(most) if known[at] != line[at]), most)

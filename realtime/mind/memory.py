@@ -41,6 +41,14 @@ class Memory(Protocol):
     def drop_frames(self, symbols: Iterable[Symbol]) -> None: ...
 
 
+def common_prefix(ours: Sequence[Symbol], theirs: Sequence[Symbol]) -> int:
+    """How many symbols the two begin with in common."""
+    for at, (our, their) in enumerate(zip(ours, theirs, strict=False)):
+        if our != their:
+            return at
+    return min(len(ours), len(theirs))
+
+
 class Detokenizer(Protocol):
     """Token ids in, text out, never half a character."""
 

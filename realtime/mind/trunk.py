@@ -8,11 +8,11 @@ truncating an answer, for deleting an item and for new instructions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from realtime.mind.cues import Voice
-from realtime.mind.memory import KvSequence, Memory, Symbol
+from realtime.mind.memory import KvSequence, Memory, Symbol, common_prefix
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ class Trunk:
     def beside(self, symbols: list[Symbol]) -> KvSequence:
         """A sequence of its own: the history, and `symbols` in place of the open turn. It shares what is the same."""
         wanted = [*(symbol for item in self._items for symbol in item.symbols), *symbols]
-        shared = _common_prefix(wanted, self._seq.symbols)
+        shared = common_prefix(wanted, self._seq.symbols)
         seq = self._memory.fork(self._seq)
         self._memory.truncate(seq, shared)
         self._memory.extend(seq, wanted[shared:])
@@ -147,7 +147,7 @@ class Trunk:
         """
         if not self._seq.pending:
             return
-        shared = _common_prefix(lane.symbols[: lane.computed], self._seq.symbols)
+        shared = common_prefix(lane.symbols[: lane.computed], self._seq.symbols)
         if shared <= self._seq.computed:
             return
         rest = list(self._seq.symbols[shared:])
@@ -165,7 +165,7 @@ class Trunk:
     def _relay(self) -> None:
         """Make the sequence equal the items again, keeping the longest common prefix of keys and values."""
         wanted = self.symbols
-        shared = _common_prefix(wanted, self._seq.symbols)
+        shared = common_prefix(wanted, self._seq.symbols)
         if shared < len(self._seq.symbols):
             self._memory.truncate(self._seq, shared)
         self._memory.extend(self._seq, wanted[shared:])
@@ -187,11 +187,3 @@ class Trunk:
         self._relay()
         for item in forgotten:
             self._memory.drop_frames(item.frames)
-
-
-def _common_prefix(ours: Sequence[Symbol], theirs: Sequence[Symbol]) -> int:
-    """How many symbols the two begin with in common."""
-    for at, (our, their) in enumerate(zip(ours, theirs, strict=False)):
-        if our != their:
-            return at
-    return min(len(ours), len(theirs))
