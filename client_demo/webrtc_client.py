@@ -47,6 +47,7 @@ from client_demo.wire import (
     WireEvent,
     authorization,
     beside,
+    event_of,
 )
 
 RATE_HZ = WIRE_RATE_HZ["webrtc"]
@@ -194,13 +195,9 @@ class WebRtcWire:
     def _message(self, message: str | bytes) -> None:
         arrival_ns = time.monotonic_ns()
         try:
-            payload = json.loads(message)
-        except ValueError:
-            payload = None
-        if isinstance(payload, dict):
-            self.inbox.put(WireEvent(payload, arrival_ns))
-        else:
-            self.inbox.close(WireLost("the server sent a message that is not a JSON event"))
+            self.inbox.put(WireEvent(event_of(message), arrival_ns))
+        except WireLost as lost:
+            self.inbox.close(lost)
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio" and not self._track.done():

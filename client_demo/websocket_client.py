@@ -30,6 +30,7 @@ from client_demo.wire import (
     WireEvent,
     authorization,
     beside,
+    event_of,
 )
 
 # The protocol allows 15 MiB of audio in one event; base64 adds a third.
@@ -76,11 +77,9 @@ class WebSocketWire:
 
     def _arrived(self, message: str | bytes, arrival_ns: int) -> None:
         try:
-            payload = json.loads(message)
-        except ValueError:
-            payload = None
-        if not isinstance(payload, dict):
-            self.inbox.close(WireLost("the server sent a message that is not a JSON event"))
+            payload = event_of(message)
+        except WireLost as lost:
+            self.inbox.close(lost)
             return
         delta = payload.pop("delta", None) if payload.get("type") == "response.output_audio.delta" else None
         self.inbox.put(WireEvent(payload, arrival_ns))

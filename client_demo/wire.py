@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -36,6 +37,17 @@ class WireEvent:
     @property
     def type(self) -> str:
         return str(self.payload.get("type", ""))
+
+
+def event_of(message: str | bytes) -> dict[str, Any]:
+    """The JSON object of a message. Raises `WireLost`: who does not send one is no server of ours."""
+    try:
+        payload = json.loads(message)
+    except ValueError:
+        payload = None
+    if not isinstance(payload, dict):
+        raise WireLost("the server sent a message that is not a JSON event")
+    return payload
 
 
 @dataclass(frozen=True, slots=True)
