@@ -17,10 +17,12 @@ from numba.core import config
 
 from realtime.decoder.checkpoint import load_weights, native_available
 from realtime.decoder.decoder import Decoder
+from realtime.decoder.linear import Matrix
 from realtime.decoder.model import Network
 from realtime.decoder.native import attention, step
 from realtime.decoder.native import rows as row_kernels
 from realtime.decoder.native.host import KIND_VARIABLE, kind_of_host, use_cache
+from realtime.decoder.native.matrix import NativeMatrix
 from realtime.decoder.native.network import NativeNetwork
 from realtime.decoder.native.products import (
     KINDS,
@@ -144,6 +146,20 @@ def test_what_is_summed_at_once_fits_the_registers(kind: Kind) -> None:
         read = attention.parts(queries, attention.SCORED_UNITS, floats)
         assert [unit for part in read for unit in part] == list(range(attention.SCORED_UNITS))
         assert all(queries * len(part) < floats for part in read)
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+def test_a_matrix_alone_multiplies_and_says_what_it_holds(rows: int) -> None:
+    weight, scale = int8_matrix(200, 48)
+    whole = Matrix(torch.from_numpy(weight), torch.from_numpy(scale))
+    matrix = NativeMatrix(whole)
+    ids = torch.tensor([0, 199, 63, 64])
+    assert torch.equal(matrix.rows(ids), whole.dense()[ids])
+    x = torch.from_numpy(RANDOM.standard_normal((rows, 48)).astype(np.float32))
+    y = matrix(x)
+    error = (y - x @ whole.dense().T).abs() / (x.abs().amax(1, keepdim=True) * whole.dense().abs().sum(1))
+    assert y.shape == (rows, 200) and error.max() < 0.5 / LEVELS
+    assert torch.equal(matrix(x[-1:])[0], y[-1])  # whatever rows are beside it
 
 
 def test_exponential() -> None:

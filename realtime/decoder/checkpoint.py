@@ -107,6 +107,13 @@ def native_available(shape: DecoderShape) -> bool:
     return kind_of_host() is not None and supports(shape)
 
 
+def native_runs(inputs: int) -> bool:
+    """Whether this CPU runs a compiled matrix with so many columns."""
+    from realtime.decoder.native.host import kind_of_host  # noqa: PLC0415
+
+    return kind_of_host() is not None and inputs % 16 == 0
+
+
 def _linear_kind(exact: bool, device: str) -> Callable[[Matrix], nn.Module]:
     if device == "cpu" and not exact and int8_available():
         return Int8Linear

@@ -67,7 +67,7 @@ class Tokenizer:
     def _bytes(self) -> list[bytes]:
         added = {token: entry.content for token, entry in self._backend.get_added_tokens_decoder().items()}
         size = self._backend.get_vocab_size(with_added_tokens=True)
-        byte_of = _byte_level_alphabet()
+        byte_of = byte_level_alphabet()
         table = []
         for token in range(size):
             piece = added.get(token)
@@ -78,7 +78,7 @@ class Tokenizer:
         return table
 
 
-def _byte_level_alphabet() -> dict[str, int]:
+def byte_level_alphabet() -> dict[str, int]:
     """The printable character that byte-level BPE (GPT-2) writes for each byte, reversed."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]

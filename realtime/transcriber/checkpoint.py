@@ -10,10 +10,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from realtime.decoder.checkpoint import TensorSource
+from realtime.decoder.checkpoint import TensorSource, native_runs
 from realtime.decoder.linear import DenseLinear, Int8Linear, Matrix, int8_available
 from realtime.errors import CheckpointError
-from realtime.transcriber.model import BlockWeights, NormWeights, TranscriberNetwork
+from realtime.transcriber.model import (
+    BlockWeights,
+    MakeLinear,
+    NormWeights,
+    PlainWords,
+    TranscriberNetwork,
+    Words,
+)
 from realtime.transcriber.shape import TranscriberShape
 
 
@@ -38,17 +45,27 @@ def load_network(source: TensorSource, shape: TranscriberShape, *, exact: bool) 
     ]
     norm, embedding = loader.norm("norm", width), loader.matrix("embed", shape.vocab_size, width, bias=False)
     positions = loader.tensor("positions", (shape.positions, width)).float()
+    linear: MakeLinear = DenseLinear if exact or not int8_available() else Int8Linear
     network = TranscriberNetwork(
         shape,
         blocks,
         norm,
-        embedding,
+        _words(embedding, linear, exact=exact),
         positions,
-        linear=DenseLinear if exact or not int8_available() else Int8Linear,
+        linear=linear,
         dense=DenseLinear,
         parameters=loader.parameters,
     )
     return network.requires_grad_(False).eval()
+
+
+def _words(table: Matrix, linear: MakeLinear, *, exact: bool) -> Words:
+    """Held once where compiled code computes the logits."""
+    if exact or table.scale is None or not native_runs(table.weight.shape[1]):
+        return PlainWords(table, linear)
+    from realtime.decoder.native.matrix import NativeMatrix  # noqa: PLC0415  (its compiler loads for a second)
+
+    return NativeMatrix(table)
 
 
 class _Loader:

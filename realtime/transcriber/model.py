@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,31 @@ from realtime.decoder.linear import Matrix
 from realtime.transcriber.shape import TranscriberShape
 
 MakeLinear = Callable[[Matrix], nn.Module]
+
+
+class Words(Protocol):
+    """The table of words, which is the head, too."""
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        """Rows [n, width] to logits [n, vocab], both float32."""
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """Rows of the table, float32 [n, width]. ids: int64 [n]."""
+
+
+class PlainWords:
+    """With torch's operators: a product of its own beside the table."""
+
+    def __init__(self, matrix: Matrix, linear: MakeLinear) -> None:
+        self._matrix, self._head = matrix, linear(matrix)
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        out: Tensor = self._head(hidden)
+        return out
+
+    def rows(self, ids: Tensor) -> Tensor:
+        rows, scale = self._matrix.weight[ids].float(), self._matrix.scale
+        return rows if scale is None else rows * scale[ids].float()[:, None]
 
 
 class Memory:
@@ -101,7 +127,7 @@ class TranscriberNetwork(nn.Module):
         shape: TranscriberShape,
         blocks: Sequence[BlockWeights],
         norm: NormWeights,
-        embedding: Matrix,
+        words: Words,
         positions: Tensor,
         *,
         linear: MakeLinear,
@@ -115,8 +141,7 @@ class TranscriberNetwork(nn.Module):
         # A frame's keys and values are computed once and read at every word: worth exact arithmetic.
         self.cross_kv = nn.ModuleList(dense(block.cross_kv) for block in blocks)
         self.norm = _norm(norm, shape.norm_eps)
-        self.head = linear(embedding)
-        self._embedding = embedding
+        self._words = words
         self._positions = positions
         self._alignment = [[head for layer, head in shape.alignment_heads if layer == n] for n in range(shape.layers)]
         never = torch.zeros(shape.vocab_size)
@@ -146,7 +171,7 @@ class TranscriberNetwork(nn.Module):
         n, start = len(tokens), written.count
         end = start + n
         assert end <= written.room, f"{end} tokens for a room of {written.room}"
-        x = self._rows(tokens) + self._positions[start:end]
+        x = self._words.rows(torch.tensor(list(tokens))) + self._positions[start:end]
         mask = torch.ones(n, end, dtype=torch.bool).tril(start)
         aligned = torch.zeros(n, heard.count - heard.first)
         for index, block in enumerate(self.blocks):
@@ -162,8 +187,7 @@ class TranscriberNetwork(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Rows [n, width] of `write` to logits, float32 [n, vocab]."""
-        out: Tensor = self.head(self.norm(hidden))
-        return out
+        return self._words(self.norm(hidden))
 
     def silent(self, hidden: Tensor) -> float:
         """Probability that nobody speaks, from the row of `write` [width] behind the first opening token."""
@@ -178,12 +202,6 @@ class TranscriberNetwork(nn.Module):
         if from_first:
             logits[0] += self._never_first
         return logits
-
-    def _rows(self, tokens: Sequence[int]) -> Tensor:
-        ids = torch.tensor(list(tokens))
-        rows = self._embedding.weight[ids].float()
-        scale = self._embedding.scale
-        return rows if scale is None else rows * scale[ids].float()[:, None]
 
 
 def _norm(weights: NormWeights, eps: float) -> nn.LayerNorm:

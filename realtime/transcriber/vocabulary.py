@@ -1,13 +1,20 @@
-"""Token ids of the transcriber to text, over its own tokenizer file. It knows no network."""
+"""Token ids of the transcriber to text, from its own tokenizer file. It knows no network.
+
+Nothing is ever encoded, so the pieces are all that is kept of the file: the merges and tables of a whole tokenizer
+would be ten times as much.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tokenizers import Tokenizer as Backend
 
+from realtime.decoder.tokenizer import byte_level_alphabet
 from realtime.errors import CheckpointError
 
 _SPACE = "Ġ"  # how byte-level BPE (GPT-2) writes a space
@@ -18,14 +25,22 @@ class Vocabulary:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._backend: Any = Backend.from_file(str(path))
+            backend: Any = Backend.from_file(str(path))
         except Exception as error:  # the library raises the bare class
             raise CheckpointError(f"{path} cannot be read as a tokenizer: {error}") from error
+        pieces = [(backend.id_to_token(token) or "").encode() for token in range(backend.get_vocab_size())]
+        self._pieces = b"".join(pieces)
+        self._ends = np.array([0, *accumulate(map(len, pieces))], np.int32)
+        added = backend.get_added_tokens_decoder()
+        self._special = frozenset(token for token, entry in added.items() if entry.special)
+        self._added = {token: entry.content.encode() for token, entry in added.items() if not entry.special}
+        self._byte_of = byte_level_alphabet()
+        marks = (piece + quote for piece in ".?!" for quote in ("", '"', "'"))
+        self._sentence_ends = [int(id_) for mark in marks if (id_ := backend.token_to_id(mark)) is not None]
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of token ids, without special tokens."""
-        text: str = self._backend.decode(list(ids), skip_special_tokens=True)
-        return text
+        return b"".join(self._bytes(ids)).decode("utf-8", errors="replace")
 
     def begins_word(self, token: int) -> bool:
         """Whether the token begins with a space."""
@@ -37,8 +52,17 @@ class Vocabulary:
 
     def sentence_ends(self) -> list[int]:
         """Ids of the marks that end a sentence, alone or with a quotation mark behind them."""
-        marks = (piece + quote for piece in ".?!" for quote in ("", '"', "'"))
-        return [int(id_) for mark in marks if (id_ := self._backend.token_to_id(mark)) is not None]
+        return self._sentence_ends
+
+    def _bytes(self, ids: Sequence[int]) -> Iterator[bytes]:
+        for token in ids:
+            if token in self._added:
+                yield self._added[token]
+            elif token not in self._special:
+                yield bytes(self._byte_of[character] for character in self._piece(token))
 
     def _piece(self, token: int) -> str:
-        return self._backend.id_to_token(token) or ""
+        """Empty for an id that the file does not have."""
+        if not 0 <= token < len(self._ends) - 1:
+            return ""
+        return self._pieces[self._ends[token] : self._ends[token + 1]].decode()

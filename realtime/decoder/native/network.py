@@ -17,7 +17,8 @@ from torch import Tensor
 from realtime.decoder.linear import Matrix
 from realtime.decoder.model import LayerWeights, rotation_table
 from realtime.decoder.native import step
-from realtime.decoder.native.products import pack, unpacked
+from realtime.decoder.native.matrix import aligned, packed_bytes
+from realtime.decoder.native.products import unpacked
 from realtime.decoder.sequence import BlockCopy, Row
 from realtime.decoder.shape import DecoderShape
 
@@ -58,11 +59,11 @@ class NativeNetwork:
         self.shape = shape
         biases: list[NDArray[np.float32]] = []
         norms = []
-        self._weights = _aligned(_weight_bytes(shape)).view(np.uint8)
+        self._weights = aligned(_weight_bytes(shape))
         ends = [0]
 
         def add(matrix: Matrix) -> None:
-            packed = _packed(matrix)
+            packed = packed_bytes(matrix)
             self._weights[ends[-1] : ends[-1] + len(packed)] = packed
             ends.append(ends[-1] + len(packed))
 
@@ -169,12 +170,6 @@ class NativeNetwork:
         )
 
 
-def _packed(matrix: Matrix) -> NDArray[np.uint8]:
-    matrix = matrix.quantised()
-    assert matrix.scale is not None
-    return pack(matrix.weight.contiguous().numpy(), matrix.scale.float().numpy(), step.KIND)
-
-
 def _weight_bytes(shape: DecoderShape) -> int:
     """Size of all packed matrices."""
     attention = shape.heads * shape.head_dim
@@ -185,13 +180,6 @@ def _weight_bytes(shape: DecoderShape) -> int:
     sizes = [_filled(rows, step.OUTPUTS) // step.OUTPUTS * step.KIND.block_bytes(inputs) for rows, inputs in matrices]
     head = _filled(shape.vocab_size, step.OUTPUTS) // step.OUTPUTS * step.KIND.block_bytes(shape.width)
     return shape.layers * sum(sizes) + head
-
-
-def _aligned(size: int) -> NDArray[np.uint8]:
-    """`size` bytes on a cache line's border, so that no vector lies on two lines."""
-    memory = np.empty(size + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + size]
 
 
 def _small_pages(size: int) -> NDArray[np.uint8]:

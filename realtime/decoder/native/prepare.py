@@ -25,7 +25,9 @@ def main() -> None:
         sys.stdout.write("this CPU runs none of the compiled kernels; torch's operators serve\n")
         return
     begin = time.monotonic()
-    from realtime.decoder.native.network import NativeNetwork  # noqa: PLC0415  (chooses the kind when it is imported)
+    # They choose the kind when they are imported.
+    from realtime.decoder.native.matrix import NativeMatrix  # noqa: PLC0415
+    from realtime.decoder.native.network import NativeNetwork  # noqa: PLC0415
 
     def matrix(outputs: int) -> Matrix:
         return Matrix(torch.ones(outputs, 16))
@@ -35,6 +37,7 @@ def main() -> None:
     seq = Sequence(16, symbols=[1], blocks=[0])
     logits = network.compute(torch.ones(1, 16), [Row(seq, 1, want_logits=True)], [0], network.new_cache(1, 16))
     assert logits.isfinite().all()
+    assert NativeMatrix(matrix(16))(torch.ones(1, 16)).isfinite().all()
     sys.stdout.write(f"kernels for {kind.name} ready in {time.monotonic() - begin:.1f} s\n")
 
 
