@@ -8,7 +8,7 @@ from typing import Any
 
 from realtime.decoder.decoder import Decoder
 from realtime.decoder.sequence import Row
-from realtime.engine.core import DecoderMemory
+from realtime.engine.memory import DecoderMemory
 from realtime.engine.messages import FromEngine
 from realtime.mind import Dialect, Mind, SpecialTokens
 from realtime.mind.cues import Voice

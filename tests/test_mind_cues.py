@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from realtime.decoder import Decoder, Row
 from realtime.decoder.sequence import Sequence as DecoderSequence
-from realtime.engine.core import DecoderMemory
 from realtime.engine.dialect import seed_dialect
+from realtime.engine.memory import DecoderMemory
 from realtime.engine.messages import Answer, FromEngine, Thought
 from realtime.mind import Mind, Order, ThinkingPlan
 from realtime.mind.cues import cue, cue_tokens, last_line

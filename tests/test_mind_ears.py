@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from realtime.decoder.sequence import Row, Sequence
+from realtime.engine.memory import DecoderMemory
 from realtime.engine.messages import Transcript
-from realtime.engine.session import DecoderMemory
 from realtime.mind import Mind, Order, ThinkingPlan
 from realtime.mind.ears import HeardLine, Standing, own_is_better
 from realtime.mind.lanes import AnswerLane, Phase

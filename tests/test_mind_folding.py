@@ -15,8 +15,8 @@ from hypothesis.stateful import initialize, precondition, rule
 from realtime.decoder import Decoder
 from realtime.decoder.sequence import Row, Symbol
 from realtime.decoder.sequence import Sequence as DecoderSequence
+from realtime.engine.memory import DecoderMemory
 from realtime.engine.messages import Answer, Done, Note, Transcript
-from realtime.engine.session import DecoderMemory
 from realtime.mind import Mind, Order, ThinkingPlan, TurnState, folding
 from realtime.mind.folding import SettledWords, is_due
 from realtime.mind.lanes import AnswerLane
