@@ -5,9 +5,9 @@ hibari, flite, espeak and festival speak them) are heard with pauses, as `benchm
 turn is ever committed: every silence of 80 ms and more that followed a word is a row. It is an end where nothing more
 was said, a pause otherwise, also where an actor paused between two sentences. The test sets of turn_votes are not used.
 
-Two things are fitted. *Ending*: logistic regression on the transcriber's hidden row behind the last word
-(`realtime.transcriber.ending`). *Vote*: log-odds of the ending and of the decoder's `prior` together
-(`realtime.mind.readiness`), on rows whose ending was told without them.
+Two things are fitted. *Ending*: logistic regression on the transcriber's hidden row behind the last word and on the
+encoder's frames of the last 0.64 s (`realtime.transcriber.ending`). *Vote*: log-odds of the ending and of the decoder's
+`prior` together (`realtime.mind.readiness`), on rows whose ending was told without them.
 Printed is what either tells on the group that was left out: a game or a voice. Festival, the model's voice for
 evaluation, is always left out.
 
@@ -29,18 +29,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from benchmarks.samples import RATE_HZ, Source, pause_plan, with_natural_pauses
-from benchmarks.turn_votes import PER_MS, TAIL_MS, Ear, Heard, Vote, actors, is_end, open_engine
+from benchmarks.samples import (
+    LEAST_TONE_DBFS,
+    RATE_HZ,
+    Pcm16,
+    Source,
+    background_dbfs,
+    pause_plan,
+    room_tone,
+    with_natural_pauses,
+)
+from benchmarks.turn_votes import PER_MS, TAIL_MS, Ear, Heard, Vote, actors, is_end, is_inside, open_engine
 from client_demo.speech_gate import voiced_ends
 from realtime.engine.core import EngineCore
 from realtime.mind.readiness import prior_sign
-from realtime.transcriber.ending import BIAS, WEIGHT, Ending
+from realtime.transcriber.ending import BIAS, SOUND, STRETCH_FRAMES, WEIGHT, Ending, stretches
 from realtime.turns import AskEndpoint, Decision, TentativeEnd, TurnMode, TurnPolicy
 from realtime.turns.policy import Patience
 from streaming_encoder.checkpoint import INDEX_NAME
-from tests.turns_material import quiet
 from training.data.texts import facts, skills_numbers, skills_words, talk, transcribe
 from training.data.texts.draft import pick
 from training.data.voices import Voices
@@ -51,9 +59,10 @@ LINES = 150
 RECITED = 350
 RECITED_S = (0.5, 8.0)
 VOICES = {"hibari": 0.3, "flite": 0.25, "espeak": 0.25, "festival": 0.2}
-# A third of the rows are ends, and 384 weights are many for a few thousand: the ridge was chosen on left-out groups.
-RIDGE = 300.0
-FOLDS = 5
+STRETCHES = 4
+# A third of the rows are ends, and 1,920 weights are many for a few thousand: the ridge was chosen on left-out groups.
+RIDGE = 1000.0
+FOLDS, BLOCK = 5, 40  # rows of a block are of the same few recordings, and stay together
 NOT_TOLD = 99
 NEVER = Patience(*[10_000] * 5)
 RANKS = ["ace", "two", "three", "four", "five", "six", "eight", "nine", "jack", "king"]
@@ -122,30 +131,47 @@ def recited(seed: int = 5) -> Iterator[Heard]:
 class Rows:
     """What was heard at n silences: game or voice, whether the turn was over, and what the vote is made of.
 
-    hidden: float32 [n, width]; prior: 0..1; unheard: words, many where it was not told.
+    is_inserted: of a pause, that it was put into the recording; the others are the speakers' own. hidden: float32 [n,
+    width]; sound: float32 [n, stretches, encoder width], the newest last; prior: 0..1; unheard: words, many where it
+    was not told.
     """
 
     group: npt.NDArray[np.str_]
     is_end: Bools
+    is_inserted: Bools
     hidden: Floats
+    sound: Floats
     prior: Floats
     unheard: npt.NDArray[np.int64]
 
     def only(self, chosen: Bools) -> Rows:
-        return Rows(
-            self.group[chosen], self.is_end[chosen], self.hidden[chosen], self.prior[chosen], self.unheard[chosen]
-        )
+        return Rows(**{name: of[chosen] for name, of in vars(self).items()})
+
+    @property
+    def signs(self) -> Floats:
+        """What the ending reads, [n, width + stretches * encoder width]."""
+        return np.concatenate([self.hidden, self.sound.reshape(len(self.sound), -1)], axis=1)
 
 
 @dataclass(frozen=True)
 class Recorder(Ending):
-    """In the place of the ending: keeps the rows that were asked about."""
+    """In the place of the ending: keeps the rows that were asked about, and the sound behind the last of them."""
 
-    asked: list[torch.Tensor] = field(default_factory=list)
+    rows: list[torch.Tensor] = field(default_factory=list)
+    sounds: list[torch.Tensor] = field(default_factory=list)
 
-    def probability(self, row: torch.Tensor) -> float:
-        self.asked.append(row.clone())
-        return 0.5
+    @property
+    def frames(self) -> int:
+        return STRETCHES * STRETCH_FRAMES
+
+    def by_words(self, row: torch.Tensor) -> float:
+        self.rows.append(row.clone())
+        return 0.0
+
+    def by_sound(self, latest: torch.Tensor) -> float:
+        heard = stretches(latest, STRETCHES)
+        self.sounds.append(torch.cat([torch.zeros(STRETCHES - len(heard), heard.shape[1]), heard]))
+        return 0.0
 
 
 class Watch(Ear):
@@ -156,36 +182,46 @@ class Watch(Ear):
         self._recorder = Recorder(torch.empty(0), torch.empty(0))
         assert core._transcriber is not None, "the embedded model has one"
         core._transcriber.ending = self._recorder
-        self._found: list[tuple[str, bool, Floats, float, int]] = []
+        self._found: list[tuple[str, bool, bool, Floats, Floats, float, int]] = []
 
     def watch(self, heard: Heard) -> None:
         group, name, pcm, speech_end, pauses = heard
-        self._rows: dict[tuple[int, int], torch.Tensor] = {}
+        self._heard: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
         self._lasted: list[TentativeEnd] = []
-        self.hear(group, name, np.concatenate([pcm, quiet(pcm, TAIL_MS)]), speech_end, pauses)
+        self.hear(group, name, ended(pcm), speech_end, pauses)
         for end in self._lasted:
             at, made_of = (end.turn, end.attempt), self._votes[end.turn, end.attempt].made_of
             prior, unheard = made_of.get("prior"), made_of.get("unheard")
-            if prior is not None and at in self._rows:
+            if prior is not None and at in self._heard:
+                row, sound = (of.numpy() for of in self._heard[at])
                 over = is_end(end.speech_end_sample, speech_end, pauses)
+                inserted = is_inside(end.speech_end_sample, pauses)
                 words = NOT_TOLD if unheard is None else int(unheard)
-                self._found.append((group, over, self._rows[at].numpy(), prior, words))
+                self._found.append((group, over, inserted, row, sound, prior, words))
 
     def _follow(self, decision: Decision) -> None:
         if isinstance(decision, TentativeEnd):
             self._end = decision
-            self._recorder.asked.clear()
+            self._recorder.rows.clear()
             self._votes.setdefault((decision.turn, decision.attempt), Vote("", False))
         if isinstance(decision, AskEndpoint):  # it has lasted for 80 ms
             self._lasted.append(self._end)
             return
         super()._follow(decision)
-        if isinstance(decision, TentativeEnd) and self._recorder.asked:
-            self._rows[decision.turn, decision.attempt] = self._recorder.asked[-1]
+        if isinstance(decision, TentativeEnd) and self._recorder.rows:
+            self._heard[decision.turn, decision.attempt] = self._recorder.rows[-1], self._recorder.sounds[-1]
 
     def rows(self) -> Rows:
-        groups, ends, hidden, priors, unheard = zip(*self._found, strict=True)
-        return Rows(np.array(groups), np.array(ends), np.stack(hidden), np.array(priors, np.float32), np.array(unheard))
+        groups, ends, inserted, hidden, sounds, priors, unheard = zip(*self._found, strict=True)
+        return Rows(np.array(groups), np.array(ends), np.array(inserted), np.stack(hidden), np.stack(sounds),
+                    np.array(priors, np.float32), np.array(unheard))  # fmt: skip
+
+
+def ended(pcm: Pcm16) -> Pcm16:
+    """The recording, and silence behind it: of the same make as in the pauses, or it would tell an end by itself."""
+    tone_dbfs = max(LEAST_TONE_DBFS, background_dbfs(pcm))
+    tone = room_tone(TAIL_MS * PER_MS, tone_dbfs, np.random.default_rng(len(pcm)))
+    return np.concatenate([pcm, np.clip(np.rint(tone), -32768, 32767).astype(np.int16)])
 
 
 def logistic(signs: Floats, is_end: Bools, ridge: float) -> tuple[Floats, float]:
@@ -210,7 +246,7 @@ def logistic(signs: Floats, is_end: Bools, ridge: float) -> tuple[Floats, float]
 
 @dataclass(frozen=True)
 class Fit:
-    """The ending's weights, and the vote's for the log-odds of ending and prior."""
+    """The ending's weights, of row and sound, and the vote's for the log-odds of ending and prior."""
 
     weight: Floats
     bias: float
@@ -219,7 +255,7 @@ class Fit:
 
     def ending(self, rows: Rows) -> Floats:
         """Log-odds [n] of the ending alone."""
-        return rows.hidden @ self.weight + self.bias
+        return rows.signs @ self.weight + self.bias
 
     def score(self, rows: Rows) -> Floats:
         """Log-odds [n] of the vote."""
@@ -234,13 +270,13 @@ def signs_of(ending: Floats, rows: Rows) -> Floats:
 
 def fit(rows: Rows) -> Fit:
     """The vote is fitted to endings of rows that the ending had not seen, or it would believe it too much."""
-    unseen = np.zeros(len(rows.is_end), np.float32)
+    unseen, signs = np.zeros(len(rows.is_end), np.float32), rows.signs
     for fold in range(FOLDS):
-        held = np.arange(len(unseen)) % FOLDS == fold
-        weight, bias = logistic(rows.hidden[~held], rows.is_end[~held], RIDGE)
-        unseen[held] = rows.hidden[held] @ weight + bias
+        held = np.arange(len(unseen)) // BLOCK % FOLDS == fold
+        weight, bias = logistic(signs[~held], rows.is_end[~held], RIDGE)
+        unseen[held] = signs[held] @ weight + bias
     vote, vote_bias = logistic(signs_of(unseen, rows), rows.is_end, 1.0)
-    return Fit(*logistic(rows.hidden, rows.is_end, RIDGE), vote, vote_bias)
+    return Fit(*logistic(signs, rows.is_end, RIDGE), vote, vote_bias)
 
 
 def area(score: Floats, is_end: Bools) -> float:
@@ -249,13 +285,14 @@ def area(score: Floats, is_end: Bools) -> float:
 
 
 def report(rows: Rows) -> None:
-    print("| left out | ends | pauses | prior | ending | both | ends over 95 % of the pauses |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| left out | ends | pauses | prior | ending | both | speakers' own pauses | ends over 95 % of the pauses |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for group in sorted(set(rows.group.tolist())):
         held = rows.group == group
         found, those = fit(rows.only(~held & (rows.group != EVALUATED))), rows.only(held)
         score = found.score(those)
         areas = [area(each, those.is_end) for each in (those.prior, found.ending(those), score)]
+        areas.append(area(score[~those.is_inserted], those.is_end[~those.is_inserted]))
         over = float((score[those.is_end] > np.quantile(score[~those.is_end], 0.95)).mean())
         print(
             f"| {group} | {those.is_end.sum()} | {(~those.is_end).sum()} | "
@@ -264,16 +301,22 @@ def report(rows: Rows) -> None:
         )
 
 
-def write(found: Fit, model: Path) -> None:
-    """The ending into the checkpoint directory `model`, as a part of its own; its index names and pins it."""
-    tensors = {WEIGHT: torch.from_numpy(found.weight), BIAS: torch.tensor([found.bias])}
-    save_file(tensors, model / PART)
+def write(found: Fit, width: int, model: Path) -> None:
+    """The ending into the checkpoint directory `model`, as a part of its own; its index names and pins it.
+
+    width: of the encoder.
+    """
+    weight = torch.from_numpy(found.weight)
+    sound = weight[-STRETCHES * width :].reshape(STRETCHES, width).clone()
+    tensors = {WEIGHT: weight[: -STRETCHES * width].clone(), SOUND: sound, BIAS: torch.tensor([found.bias])}
     index: dict[str, Any] = json.loads((model / INDEX_NAME).read_text())
-    known = sum(index["weight_map"].get(name) == PART for name in tensors)
+    known = {name for name, part in index["weight_map"].items() if part == PART}
+    if known:
+        index["metadata"]["total_size"] -= sum(of.nbytes for of in load_file(model / PART).values())
+    save_file(tensors, model / PART)
     index["weight_map"] |= dict.fromkeys(tensors, PART)
     index["metadata"]["sha256"][PART] = hashlib.sha256((model / PART).read_bytes()).hexdigest()
-    if not known:
-        index["metadata"]["total_size"] += sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    index["metadata"]["total_size"] += sum(of.nbytes for of in tensors.values())
     (model / INDEX_NAME).write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
 
 
@@ -305,7 +348,7 @@ def main() -> None:
     found = fit(rows.only(rows.group != EVALUATED))
     print(f"\nlog-odds: {found.vote[0]:.3f} of the ending, {found.vote[1]:.3f} of the words, {found.vote_bias:+.3f}")
     if arguments.write:
-        write(found, arguments.write)
+        write(found, rows.sound.shape[2], arguments.write)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def test_guesses_change_no_word(seed: int) -> None:
             assert [(token.id, token.at) for token in guessed.tokens] == [
                 (token.id, token.at) for token in plain.tokens
             ]
-            assert guessed.finish == pytest.approx(plain.finish, abs=1e-4)
+            assert guessed.ending == pytest.approx(plain.ending, abs=1e-4)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -130,7 +130,7 @@ class Scripted:
     """A transcriber of 20 words, 16 frames each, that loses the thread at `loses_at` frames unless it is given one."""
 
     def __init__(self, loses_at: int, thread: int) -> None:
-        self.network, self.most_frames = tiny_transcriber(0).network, 400
+        self.network, self.most_frames, self.ending = tiny_transcriber(0).network, 400, None
         self._loses_at, self._thread = loses_at, thread
 
     def write(self, agreed: list[Token], drafts: object, written: Memory, heard: Memory, kept: int = 0) -> Text:

@@ -42,7 +42,7 @@ class Line:
     """Everything that was said in a turn, as it seems now.
 
     words: in the form of `wording`. logprobs: natural log of the probability of each token that is no mark.
-    finish: probability (0..1) of a mark that ends a sentence behind the last word.
+    finish: probability (0..1) that the speaker is done behind the last word.
     """
 
     words: tuple[str, ...]
@@ -87,6 +87,7 @@ class TranscriberStream:
         self._lined: list[int] = []  # what the last line wrote
         self._settled: list[Settled] = []
         self._begins_at = 0  # 50 Hz frame of the turn that the segment begins at
+        self._latest: torch.Tensor | None = None  # the last final frames, as many as the ending reads
         self._begin_segment()
 
     @property
@@ -106,6 +107,7 @@ class TranscriberStream:
             self._end_segment()
         network, heard = self._transcriber.network, self._heard
         network.hear(step.frames, heard)
+        self._keep_latest(step.frames)
         final = heard.count
         text = self._write([self._heard_ids, self._lined], step.ahead).tokens
         said_twice = text[: common_prefix(self._passed, text)]
@@ -125,7 +127,20 @@ class TranscriberStream:
         text = self._write([self._lined, self._heard_ids], *behind)
         self._lined = [token.id for token in text.tokens]
         logprobs = tuple(token.logprob for token in text.tokens if not token.is_mark)
-        return Line((*self._earlier, *self._words(text.tokens)), logprobs, text.finish)
+        finish = torch.sigmoid(torch.tensor(text.ending + self._by_sound(behind)))
+        return Line((*self._earlier, *self._words(text.tokens)), logprobs, float(finish))
+
+    def _keep_latest(self, frames: torch.Tensor) -> None:
+        ending = self._transcriber.ending
+        if ending is not None and ending.frames:
+            latest = frames if self._latest is None else torch.cat((self._latest, frames))
+            self._latest = latest[-ending.frames :]
+
+    def _by_sound(self, behind: Sequence[torch.Tensor]) -> float:
+        """What the last frames tell of the end, those of `behind` among them."""
+        ending = self._transcriber.ending
+        heard = [*behind] if self._latest is None else [self._latest, *behind]
+        return ending.by_sound(torch.cat(heard)) if ending is not None and heard else 0.0
 
     def _agree(self, text: list[Token], tokens: int) -> None:
         """The first `tokens` of `text` stay: they are not written again, and the sound of the oldest is not heard."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +36,10 @@ MARK_WEIGHT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What was heard. finish: probability (0..1) that the speaker is done behind the last word."""
+    """What was heard. ending: log-odds that the speaker is done behind the last word, by the words alone."""
 
     tokens: list[Token]
-    finish: float = 0.0
+    ending: float = -math.inf
 
 
 class Transcriber:
@@ -79,7 +80,7 @@ class Transcriber:
         prompt = [*shape.start, *(token.id for token in text)]
         known = len(shape.start) + kept - 1 if kept else 0  # the last token is read again, to be told what follows it
         pending = prompt[known:]
-        written.count, silent, finish = known, 0.0, 0.0
+        written.count, silent, ending = known, 0.0, -math.inf
         while True:
             guess = draft.guess(GUESS_MOST)
             hidden, at = network.write([*pending, *guess], written, heard)
@@ -94,9 +95,9 @@ class Transcriber:
                 token = self._token(id_, at[first + row], logprobs[row])
                 is_over = token is None or len(text) >= most or is_loop(text, token)
                 if (is_over or (token is not None and token.is_mark)) and text and not text[-1].is_mark:
-                    finish = self._finish(hidden[first + row], logits[row])
+                    ending = self._ending(hidden[first + row], logits[row])
                 if token is None or is_over:
-                    return Text([]) if says_nothing(text, silent) else Text(text, finish)
+                    return Text([]) if says_nothing(text, silent) else Text(text, ending)
                 text.append(token)
                 draft.follow([token.id])
                 if row >= len(guess) or guess[row] != token.id:
@@ -106,12 +107,12 @@ class Transcriber:
             written.count -= len(guess) - right
             pending = [text[-1].id]
 
-    def _finish(self, hidden: Tensor, logits: Tensor) -> float:
+    def _ending(self, hidden: Tensor, logits: Tensor) -> float:
         """From the row [width] behind the last word, and its logits [vocab]."""
         if self.ending is None:
             mark = logits.softmax(0)[self._sentence_ends].sum()
-            return float(torch.sigmoid(MARK_WEIGHT * torch.logit(mark, eps=1e-6)))
-        return self.ending.probability(self.network.norm(hidden))
+            return MARK_WEIGHT * float(torch.logit(mark, eps=1e-6))
+        return self.ending.by_words(self.network.norm(hidden))
 
     def words(self, text: Sequence[Token]) -> list[str]:
         """The words of a text in the form of `wording`."""
@@ -135,7 +136,8 @@ def load_transcriber(directory: Path, *, exact: bool = False) -> Transcriber | N
         if shape is None:
             return None
         parts = TensorParts(directory)
-        network, ending = load_network(parts, shape, exact=exact), load_ending(parts, shape.width)
+        network = load_network(parts, shape, exact=exact)
+        ending = load_ending(parts, shape.width, int(document["encoder"]["d_model"]))
     except PartsError as error:
         raise CheckpointError(str(error)) from error
     most_frames = int(document["encoder"]["max_positions"]) + TAIL_FRAMES
