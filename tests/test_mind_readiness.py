@@ -52,7 +52,7 @@ def test_votes_mean_to_the_turn_machine_what_they_say() -> None:
 
 def test_with_a_transcriber_words_and_ear_weigh_together() -> None:
     assert readiness(-0.005, -0.6, 12, 0.95, 0, 0.8) == SURE, "both speak for an end"
-    assert readiness(-0.005, -0.6, 7, 0.99, 0, 0.55) == SURE, "the words do, and the ear does not mind"
+    assert readiness(-0.005, -0.6, 7, 0.99, 0, 0.6) == SURE, "the words do, and the ear does not mind"
     assert readiness(-0.005, -0.6, 7, 0.99, 0, 0.15) < MIND_LIKELY, "the ear would go on"
     assert readiness(-0.005, -0.6, 9, 0.02, 0, 0.5) < MIND_LIKELY, "the words would go on"
     assert readiness(-0.005, -0.6, 8, 0.001, 0, 0.1) == OBJECTS, "nothing speaks for an end"
@@ -65,9 +65,9 @@ def test_a_clause_that_sounds_like_a_sentence_is_never_surely_over() -> None:
 
 
 def test_words_that_nobody_was_heard_to_say_speak_for_no_end() -> None:
-    heard, made_up = (readiness(-0.005, -0.1, 6, 0.999, unheard, 0.4) for unheard in (1, 2))
-    assert made_up == readiness(-0.005, -0.1, 6, 0.5, 1, 0.4) < heard
-    assert readiness(-0.005, -0.1, 6, 0.999, None, 0.4) == made_up, "a listener would have noted another word"
+    heard, made_up = (readiness(-0.005, -0.1, 6, 0.999, unheard, 0.35) for unheard in (1, 2))
+    assert made_up == readiness(-0.005, -0.1, 6, 0.5, 1, 0.35) < heard
+    assert readiness(-0.005, -0.1, 6, 0.999, None, 0.35) == made_up, "a listener would have noted another word"
     assert readiness(-0.005, -2.0, 8, 0.999, 1, 0.9) == PLAUSIBLE < readiness(-0.005, -1.0, 8, 0.999, 1, 0.9)
 
 

@@ -11,8 +11,8 @@ transcriber's:
               without the sound, which always seems to end where it is cut off
     unheard   last words of the line that a listening pass over the same sound would not have noted yet. It lags by
               the last word where the turn is over; where it lags by more, the line was completed by the model alone
-    finish    probability (0..1) that the speaker is done behind the transcriber's last word: it has words and melody
-              together, and was fitted to ends of turns and to pauses (`realtime.transcriber.ending`)
+    finish    probability (0..1) that the speaker is done behind the transcriber's last word: it has that word and how the
+              last 0.64 s sounded, and was fitted to ends of turns and to pauses (`realtime.transcriber.ending`)
 
 The sound's own end misleads `closing`. With a transcriber the vote is one probability, of `finish` and `prior`
 together; `python -m benchmarks.turn_ending` fits it, and docs/turns.md has the figures. Without, it is a rule whose
@@ -42,9 +42,9 @@ LEAST_DOUBT = -0.03
 MOST_UNHEARD = 2
 DOUBT_TOKENS = 3
 # With a transcriber: log-odds that the turn is over, of those of `finish` and `prior` (`benchmarks.turn_ending`).
-FINISH_WEIGHT, PRIOR_WEIGHT, BIAS = 0.94, 0.21, -0.05
+FINISH_WEIGHT, PRIOR_WEIGHT, BIAS = 1.13, 0.12, -0.04
 # Where the votes begin, in these log-odds.
-SURE_SCORE, LIKELY_SCORE, PLAUSIBLE_SCORE, DOUBTS_SCORE = 0.8, 0.4, -0.2, -1.5
+SURE_SCORE, LIKELY_SCORE, PLAUSIBLE_SCORE, DOUBTS_SCORE = 0.8, 0.4, -0.6, -2.0
 GUESS_DOUBT = -1.5  # words of the decoder's own, and doubted: it may have guessed the last one
 LEAST_ODDS = 1e-4  # a probability is not taken for surer than this
 # "Quick question", "okay", "hello": with so few words the end of the line says nothing about the turn.

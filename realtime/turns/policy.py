@@ -95,15 +95,16 @@ class Patience:
     objected_ms: int  # the mind says that the question has no end yet, or has not said anything
 
 
-# medium: a person waits about 200 ms, and 40 ms pass before what is decided here is heard. Pauses inside a sentence are
-# rarely longer than 0.7 s: what nobody finds complete waits that long. What is doubted waits longer: between two
-# sentences of one question ("Here is a list: … What was the first word?") people pause for 0.9 s.
+# medium: a person waits about 200 ms, and 40 ms pass before what is decided here is heard. What is plausible waits for
+# half a second: of the pauses that are, a third are longer. Pauses inside a sentence are rarely longer than 0.7 s, but
+# what is doubted waits longer: between two sentences of one question ("Here is a list: … What was the first word?")
+# people pause for 0.9 s.
 # docs/turns.md has the votes behind these.
 # low gives a slow speaker twice that; high is for commands and games.
 # (The protocol's own longest waits are 8, 4 and 2 s: a hosted model's safety net, and dead air to the one who waits.)
 EAGERNESS: Mapping[str, Patience] = {
     "low": Patience(sure_ms=480, likely_ms=800, plausible_ms=1_200, ceiling_ms=1_400, objected_ms=2_000),
-    "medium": Patience(sure_ms=192, likely_ms=384, plausible_ms=768, ceiling_ms=900, objected_ms=900),
+    "medium": Patience(sure_ms=192, likely_ms=384, plausible_ms=512, ceiling_ms=900, objected_ms=900),
     "high": Patience(sure_ms=128, likely_ms=320, plausible_ms=448, ceiling_ms=500, objected_ms=640),
 }
 EAGERNESS_AUTO = "medium"
