@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.mind.readiness import NEUTRAL, OBJECTS, PLAUSIBLE, SURE, doubt_of, readiness
+from realtime.mind.readiness import DOUBTS, LIKELY, NEUTRAL, OBJECTS, PLAUSIBLE, SURE, doubt_of, readiness
 from realtime.turns.policy import MIND_LIKELY, MIND_OBJECTION, MIND_SURE
 
 LOGPROB = st.floats(-20, 0)
@@ -62,6 +62,13 @@ def test_with_a_transcriber_words_and_ear_weigh_together() -> None:
 
 def test_a_clause_that_sounds_like_a_sentence_is_never_surely_over() -> None:
     assert MIND_LIKELY <= readiness(-0.005, -0.1, 9, 0.402, 0, 0.99) < MIND_SURE
+
+
+def test_one_word_that_opens_a_sentence_is_doubted() -> None:
+    """ "Okay" with a pause behind it; "five five" may go on as well, but is two."""
+    opener, pair, greeting = ((1, 0.02), (2, 0.02), (1, 0.9))
+    votes = [readiness(-0.005, 0.0, words, prior, 0, 0.9) for words, prior in (opener, pair, greeting)]
+    assert votes == [DOUBTS, LIKELY, SURE] and DOUBTS < MIND_LIKELY
 
 
 def test_words_that_nobody_was_heard_to_say_speak_for_no_end() -> None:

@@ -11,8 +11,8 @@ transcriber's:
               without the sound, which always seems to end where it is cut off
     unheard   last words of the line that a listening pass over the same sound would not have noted yet. It lags by
               the last word where the turn is over; where it lags by more, the line was completed by the model alone
-    finish    probability (0..1) that the speaker is done behind the transcriber's last word: it has that word and how the
-              last 0.64 s sounded, and was fitted to ends of turns and to pauses (`realtime.transcriber.ending`)
+    finish    probability (0..1) that the speaker is done behind the transcriber's last word: it has that word and how
+              the last 0.64 s sounded, and was fitted to ends of turns and to pauses (`realtime.transcriber.ending`)
 
 The sound's own end misleads `closing`. With a transcriber the vote is one probability, of `finish` and `prior`
 together; `python -m benchmarks.turn_ending` fits it, and docs/turns.md has the figures. Without, it is a rule whose
@@ -74,8 +74,11 @@ def readiness(
     by_score = _by_score(score(finish, prior, unheard))
     if unheard != 0 and doubt < GUESS_DOUBT:
         return min(by_score, PLAUSIBLE)
-    # "If I have six apples and get eight more" sounds like a statement; its words ask for more.
-    return min(by_score, LIKELY) if prior < LEAST_PRIOR else by_score
+    if prior < LEAST_PRIOR:
+        # "If I have six apples and get eight more" sounds like a statement; its words ask for more. And "okay" alone
+        # sounds like a sentence of its own.
+        return min(by_score, LIKELY if words > 1 else DOUBTS)
+    return by_score
 
 
 def score(finish: float, prior: float, unheard: int | None) -> float:
