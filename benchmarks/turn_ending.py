@@ -1,6 +1,6 @@
-"""Fits the vote on the end of a turn: `python -m benchmarks.turn_ending --talkie A --talkie B`.
+"""Fits the vote on the end of a turn: `python -m benchmarks.turn_ending --talkie GAME`.
 
-Lines of two games' actors and recited texts (questions, talk, lists, and in kind cards, rows of digits and commands;
+Lines of games' actors and recited texts (questions, talk, lists, and in kind cards, rows of digits and commands;
 hibari, flite, espeak and festival speak them) are heard with pauses, as `benchmarks.turn_votes` hears them, but no
 turn is ever committed: every silence of 80 ms and more that followed a word is a row. It is an end where nothing more
 was said, a pause otherwise, also where an actor paused between two sentences. The test sets of turn_votes are not used.
@@ -55,8 +55,8 @@ from training.data.voices import Voices
 from training.data.voices.cast import SpeechFailed
 
 PART = "model-ending.safetensors"
-LINES = 150
-RECITED = 350
+LINES = 325
+RECITED = 775
 RECITED_S = (0.5, 8.0)
 VOICES = {"hibari": 0.3, "flite": 0.25, "espeak": 0.25, "festival": 0.2}
 STRETCHES = 4
