@@ -113,6 +113,7 @@ def test_single_lines(line: str, follows: str) -> None:
         ("Continue twenty-five, thirty, 35!", [25, 30, 35]),
         ("1000 one thousand", [1]),  # beyond what is read
         ("²", []),
+        (f"3 5 {'7' * 5_000}", [3, 5]),  # int() refuses so many digits
         ("and so on", []),
     ],
 )
@@ -136,6 +137,7 @@ def test_numbers_are_read_as_they_are_said(row: list[int]) -> None:
         ("Each number is", "seven five three", ""),
         ("Each number is", "five five five", ""),
         ("Each number is", "", ""),
+        (f"Each number is {'7' * 5_000} more:", "three five seven", ""),
     ],
 )
 def test_a_row_goes_on_as_it_began(line: str, said: str, follows: str) -> None:

@@ -102,9 +102,10 @@ def cue(line: str, voice: Voice | None, heard: str) -> str:
 
     voice: measured in the turn's sound; None for a typed turn. heard: the line of what was heard.
     """
-    if follows := worked(line, heard.split()):
+    words = heard.split()
+    if follows := worked(line, words):
         return follows
-    return "" if voice is None else measured(line, voice, len(heard.split()))
+    return "" if voice is None else measured(line, voice, len(words))
 
 
 def measured(line: str, voice: Voice, words: int) -> str:

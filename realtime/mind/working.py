@@ -26,7 +26,8 @@ _COMPARED = re.compile(rf"Compare {_N} and {_N}: \1")
 _BEGUN = re.compile(r"([A-Z](?:-[A-Z])+)(-?)")
 _COUNTED = re.compile(r"([A-Z](?:-[A-Z])*): ")
 _LETTER = re.compile(r"([A-Z](?:-[A-Z])*): the (first|last) letter is")
-_STEP = re.compile(r"Each number is(?: (\d+) more:)?")
+_STEP = re.compile(rf"Each number is(?: {_N} more:)?")
+_DIGITS = re.compile("[0-9]{1,3}")  # of a longer row Python reads no number at all
 _MARKS = ",.;:!?"
 HOURS = 12
 # Numbers are read up to there, in at most so many words ("nine hundred ninety nine"); a row is so many, evenly spaced.
@@ -108,7 +109,7 @@ def numbers(words: Sequence[str]) -> list[int]:
 
 
 def _read(text: str) -> int | None:
-    if text.isascii() and text.isdigit() and int(text) <= MOST_READ:
+    if _DIGITS.fullmatch(text):
         return int(text)
     return _numerals().get(text)
 
