@@ -7,13 +7,14 @@ Printed: right answers by skill; with `--show` every wrong one, with its thought
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.voice_cues import options
 from training.data.split import is_evaluation
 from training.data.texts import skills_numbers, skills_words
 from training.data.texts.draft import Maker
@@ -40,7 +41,12 @@ def held_out(maker: Maker, items: int, rng: np.random.Generator) -> Iterator[Exa
 
 
 def main() -> None:
-    given = options("What worked results are worth, and what the model can do when it hears every word.").parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=Path("models/embedded"))
+    parser.add_argument("--items", type=int, default=10, help="of each skill")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--show", action="store_true", help="every wrong answer, with its thought")
+    given = parser.parse_args()
     console, rng = Console(), np.random.default_rng(SEED)
     makers = {**skills_numbers.MAKERS, **skills_words.makers(None)}
     asked = [Trial(name, each) for name, maker in makers.items() for each in held_out(maker, given.items, rng)]

@@ -9,7 +9,8 @@ Two things are fitted. *Ending*: logistic regression on the transcriber's hidden
 encoder's frames of the last 0.64 s (`realtime.transcriber.ending`). *Vote*: log-odds of the ending and of the decoder's
 `prior` together (`realtime.mind.readiness`), on rows whose ending was told without them.
 Printed is what either tells on the group that was left out: a game or a voice. Festival, the model's voice for
-evaluation, is always left out.
+evaluation, is always left out. Then, over all groups while each was left out: what the sound is worth, of the pauses
+that were put into the recordings and of the speakers' own; and how many have the scores at which votes begin.
 
 `--rows` keeps what was heard, and is read where it exists. `--write` puts the ending into a checkpoint, in a part of
 its own.
@@ -44,7 +45,7 @@ from benchmarks.samples import (
 from benchmarks.turn_votes import PER_MS, TAIL_MS, Ear, Heard, Vote, actors, is_end, is_inside, open_engine
 from client_demo.speech_gate import voiced_ends
 from realtime.engine.core import EngineCore
-from realtime.mind.readiness import prior_sign
+from realtime.mind.readiness import DOUBTS_SCORE, LIKELY_SCORE, PLAUSIBLE_SCORE, SURE_SCORE, prior_sign
 from realtime.transcriber.ending import BIAS, SOUND, STRETCH_FRAMES, WEIGHT, Ending, stretches
 from realtime.turns import AskEndpoint, Decision, TentativeEnd, TurnMode, TurnPolicy
 from realtime.turns.policy import Patience
@@ -284,21 +285,45 @@ def area(score: Floats, is_end: Bools) -> float:
     return float((score[is_end][:, None] > score[~is_end][None]).mean())
 
 
-def report(rows: Rows) -> None:
-    print("| left out | ends | pauses | prior | ending | both | speakers' own pauses | ends over 95 % of the pauses |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+def left_out(rows: Rows) -> Iterator[tuple[str, Bools, Fit]]:
+    """Every group, its rows, and the fit to the others."""
     for group in sorted(set(rows.group.tolist())):
         held = rows.group == group
-        found, those = fit(rows.only(~held & (rows.group != EVALUATED))), rows.only(held)
-        score = found.score(those)
+        yield group, held, fit(rows.only(~held & (rows.group != EVALUATED)))
+
+
+def report(rows: Rows) -> None:
+    print("| left out | ends | pauses | prior | ending | both | ends over 95 % of the pauses |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    scores = np.zeros(len(rows.is_end), np.float32)
+    for group, held, found in left_out(rows):
+        those = rows.only(held)
+        scores[held] = score = found.score(those)
         areas = [area(each, those.is_end) for each in (those.prior, found.ending(those), score)]
-        areas.append(area(score[~those.is_inserted], those.is_end[~those.is_inserted]))
         over = float((score[those.is_end] > np.quantile(score[~those.is_end], 0.95)).mean())
         print(
             f"| {group} | {those.is_end.sum()} | {(~those.is_end).sum()} | "
             + " | ".join(f"{each:.3f}" for each in areas)
             + f" | {over:.0%} |"
         )
+    silent = Rows(**(vars(rows) | {"sound": np.zeros_like(rows.sound)}))
+    by_words = np.zeros_like(scores)
+    for _, held, found in left_out(silent):
+        by_words[held] = found.score(silent.only(held))
+    report_pauses(rows, {"words alone": by_words, "words and sound": scores})
+
+
+def report_pauses(rows: Rows, scores: dict[str, Floats]) -> None:
+    """Of both kinds of pauses: the areas, and how many have the scores at which votes begin."""
+    kinds = {"put in": ~rows.is_end & rows.is_inserted, "the speakers' own": ~rows.is_end & ~rows.is_inserted}
+    print(f"\n| area, of the pauses | {' | '.join(kinds)} |\n| --- | --- | --- |")
+    for name, score in scores.items():
+        areas = (area(score[rows.is_end | kind], rows.is_end[rows.is_end | kind]) for kind in kinds.values())
+        print(f"| {name} | {' | '.join(f'{each:.3f}' for each in areas)} |")
+    print(f"\n| score of {name} | ends | {' | '.join(kinds)} |\n| --- | --- | --- | --- |")
+    for least in (SURE_SCORE, LIKELY_SCORE, PLAUSIBLE_SCORE, DOUBTS_SCORE):
+        shares = (float((score[of] >= least).mean()) for of in (rows.is_end, *kinds.values()))
+        print(f"| {least:+.1f} and more | {' | '.join(f'{each:.1%}' for each in shares)} |")
 
 
 def write(found: Fit, width: int, model: Path) -> None:

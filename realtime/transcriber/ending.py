@@ -1,8 +1,7 @@
 """Whether the speaker is done, read from what the transcriber heard last: one linear layer. It knows no words.
 
-Two things are read. The transcriber's hidden row behind the last word holds the words and where they stood. The
-encoder's last frames hold how they were said: a voice that falls and slows down is done, one that hovers is not, and
-both know nothing of the other's. What the network makes of it itself, a full stop or none, is about sentences on paper;
+Two things are read: the transcriber's hidden row behind the last word, which holds that word and those before it, and
+the encoder's last frames, which hold how they were said. What the network makes of it itself, a full stop or none, is about sentences on paper;
 this was fitted to turns that were over, and to pauses inside turns (`benchmarks.turn_ending`).
 
 transcriber.ending.weight [width], transcriber.ending.bias [1], both optional; with them, optional as well,
