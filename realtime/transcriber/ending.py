@@ -1,8 +1,8 @@
 """Whether the speaker is done, read from what the transcriber heard last: one linear layer. It knows no words.
 
 Two things are read: the transcriber's hidden row behind the last word, which holds that word and those before it, and
-the encoder's last frames, which hold how they were said. What the network makes of it itself, a full stop or none, is about sentences on paper;
-this was fitted to turns that were over, and to pauses inside turns (`benchmarks.turn_ending`).
+the encoder's last frames, which hold how they were said. What the network makes of it itself, a full stop or none, is
+about sentences on paper; this was fitted to turns that were over, and to pauses inside turns (`benchmarks.turn_ending`).
 
 transcriber.ending.weight [width], transcriber.ending.bias [1], both optional; with them, optional as well,
 transcriber.ending.sound [stretches, encoder width].
