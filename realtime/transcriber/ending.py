@@ -2,7 +2,7 @@
 
 Two things are read: the transcriber's hidden row behind the last word, which holds that word and those before it, and
 the encoder's last frames, which hold how they were said. What the network makes of it itself, a full stop or none, is
-about sentences on paper; this was fitted to turns that were over, and to pauses inside turns (`benchmarks.turn_ending`).
+about sentences on paper; this was fitted to ends of turns, and to pauses inside turns (`benchmarks.turn_ending`).
 
 transcriber.ending.weight [width], transcriber.ending.bias [1], both optional; with them, optional as well,
 transcriber.ending.sound [stretches, encoder width].
