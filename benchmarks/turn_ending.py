@@ -2,7 +2,8 @@
 
 Lines of games' actors and recited texts (questions, talk, lists, and in kind cards, rows of digits and commands;
 hibari, flite, espeak and festival speak them) are heard with pauses, as `benchmarks.turn_votes` hears them, but no
-turn is ever committed: every silence of 80 ms and more that followed a word is a row. It is an end where nothing more
+turn is ever committed: every silence of 80 ms and more that followed a word is a row. Under a recording lies one of the
+backgrounds of `benchmarks.backgrounds`, in its pauses as behind its end. A row is an end where nothing more
 was said, a pause otherwise, also where an actor paused between two sentences. The test sets of turn_votes are not used.
 
 Two things are fitted. *Ending*: logistic regression on the transcriber's hidden row behind the last word and on the
@@ -32,6 +33,7 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 
+from benchmarks import backgrounds
 from benchmarks.samples import (
     LEAST_TONE_DBFS,
     RATE_HZ,
@@ -56,9 +58,10 @@ from training.data.voices import Voices
 from training.data.voices.cast import SpeechFailed
 
 PART = "model-ending.safetensors"
-LINES = 325
+LINES = 330
 RECITED = 775
 RECITED_S = (0.5, 8.0)
+AFTER = 160 * PER_MS  # what a voice leaves behind its last loud sound
 VOICES = {"hibari": 0.3, "flite": 0.25, "espeak": 0.25, "festival": 0.2}
 STRETCHES = 4
 # A third of the rows are ends, and 1,920 weights are many for a few thousand: the ridge was chosen on left-out groups.
@@ -132,12 +135,13 @@ def recited(seed: int = 5) -> Iterator[Heard]:
 class Rows:
     """What was heard at n silences: game or voice, whether the turn was over, and what the vote is made of.
 
-    is_inserted: of a pause, that it was put into the recording; the others are the speakers' own. hidden: float32 [n,
-    width]; sound: float32 [n, stretches, encoder width], the newest last; prior: 0..1; unheard: words, many where it
-    was not told.
+    background: a kind of `benchmarks.backgrounds`. is_inserted: of a pause, that it was put in; the others are the
+    speakers' own. hidden: float32 [n, width]; sound: float32 [n, stretches, encoder width], the newest last; prior:
+    0..1; unheard: words, many where it was not told.
     """
 
     group: npt.NDArray[np.str_]
+    background: npt.NDArray[np.str_]
     is_end: Bools
     is_inserted: Bools
     hidden: Floats
@@ -183,13 +187,17 @@ class Watch(Ear):
         self._recorder = Recorder(torch.empty(0), torch.empty(0))
         assert core._transcriber is not None, "the embedded model has one"
         core._transcriber.ending = self._recorder
-        self._found: list[tuple[str, bool, bool, Floats, Floats, float, int]] = []
+        self._found: list[tuple[str, str, bool, bool, Floats, Floats, float, int]] = []
 
     def watch(self, heard: Heard) -> None:
         group, name, pcm, speech_end, pauses = heard
         self._heard: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
         self._lasted: list[TentativeEnd] = []
-        self.hear(group, name, ended(pcm), speech_end, pauses)
+        random = np.random.default_rng([speech_end, len(pcm)])
+        kind = str(random.choice(list(backgrounds.SHARES), p=list(backgrounds.SHARES.values())))
+        whole = ended(pcm)
+        whole = backgrounds.laid(kind, whole, [*pauses, (speech_end + AFTER, len(whole))], random)
+        self.hear(group, name, whole, speech_end, pauses)
         for end in self._lasted:
             at, made_of = (end.turn, end.attempt), self._votes[end.turn, end.attempt].made_of
             prior, unheard = made_of.get("prior"), made_of.get("unheard")
@@ -198,7 +206,7 @@ class Watch(Ear):
                 over = is_end(end.speech_end_sample, speech_end, pauses)
                 inserted = is_inside(end.speech_end_sample, pauses)
                 words = NOT_TOLD if unheard is None else int(unheard)
-                self._found.append((group, over, inserted, row, sound, prior, words))
+                self._found.append((group, kind, over, inserted, row, sound, prior, words))
 
     def _follow(self, decision: Decision) -> None:
         if isinstance(decision, TentativeEnd):
@@ -213,9 +221,9 @@ class Watch(Ear):
             self._heard[decision.turn, decision.attempt] = self._recorder.rows[-1], self._recorder.sounds[-1]
 
     def rows(self) -> Rows:
-        groups, ends, inserted, hidden, sounds, priors, unheard = zip(*self._found, strict=True)
-        return Rows(np.array(groups), np.array(ends), np.array(inserted), np.stack(hidden), np.stack(sounds),
-                    np.array(priors, np.float32), np.array(unheard))  # fmt: skip
+        groups, kinds, ends, inserted, hidden, sounds, priors, unheard = zip(*self._found, strict=True)
+        return Rows(np.array(groups), np.array(kinds), np.array(ends), np.array(inserted), np.stack(hidden),
+                    np.stack(sounds), np.array(priors, np.float32), np.array(unheard))  # fmt: skip
 
 
 def ended(pcm: Pcm16) -> Pcm16:
@@ -310,7 +318,20 @@ def report(rows: Rows) -> None:
     by_words = np.zeros_like(scores)
     for _, held, found in left_out(silent):
         by_words[held] = found.score(silent.only(held))
+    report_backgrounds(rows, scores)
     report_pauses(rows, {"words alone": by_words, "words and sound": scores})
+
+
+def report_backgrounds(rows: Rows, score: Floats) -> None:
+    """What lies in the silence must not matter."""
+    print(
+        "\n| background | ends | pauses | area | sure of ends | sure of pauses |\n| --- | --- | --- | --- | --- | --- |"
+    )
+    for kind in sorted(set(rows.background.tolist())):
+        ends, pauses = (score[(rows.background == kind) & over] for over in (rows.is_end, ~rows.is_end))
+        told = area(score[rows.background == kind], rows.is_end[rows.background == kind])
+        sure = " | ".join(f"{(of >= SURE_SCORE).mean():.1%}" for of in (ends, pauses))
+        print(f"| {kind} | {len(ends)} | {len(pauses)} | {told:.3f} | {sure} |")
 
 
 def report_pauses(rows: Rows, scores: dict[str, Floats]) -> None:

@@ -29,7 +29,8 @@ def drawn(count: int, seed: int = 0) -> Rows:
     sound[:, -1, 4] += 1.5 * is_end
     prior = np.clip(0.5 + 0.2 * is_end + random.normal(size=count) * 0.2, 0, 1).astype(np.float32)
     groups, inserted = np.array(["one", "other"])[np.arange(count) % 2], ~is_end & (random.random(count) < 0.5)
-    return Rows(groups, is_end, inserted, hidden, sound, prior, np.zeros(count, np.int64))
+    backgrounds = np.array(["own", "cut", "noise"])[np.arange(count) % 3]
+    return Rows(groups, backgrounds, is_end, inserted, hidden, sound, prior, np.zeros(count, np.int64))
 
 
 def test_a_logistic_regression_is_calibrated() -> None:

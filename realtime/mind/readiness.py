@@ -42,7 +42,7 @@ LEAST_DOUBT = -0.03
 MOST_UNHEARD = 2
 DOUBT_TOKENS = 3
 # With a transcriber: log-odds that the turn is over, of those of `finish` and `prior` (`benchmarks.turn_ending`).
-FINISH_WEIGHT, PRIOR_WEIGHT, BIAS = 1.13, 0.12, -0.04
+FINISH_WEIGHT, PRIOR_WEIGHT, BIAS = 1.12, 0.11, -0.05
 # Where the votes begin, in these log-odds.
 SURE_SCORE, LIKELY_SCORE, PLAUSIBLE_SCORE, DOUBTS_SCORE = 0.8, 0.4, -0.6, -2.0
 GUESS_DOUBT = -1.5  # words of the decoder's own, and doubted: it may have guessed the last one
