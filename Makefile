@@ -26,8 +26,9 @@ types:
 imports:
 	$(BIN)/lint-imports
 
-unit:
-	$(BIN)/pytest -m "not soak"
+unit:  ## what needs no clock on both cores, then what does, alone
+	$(BIN)/pytest -n 2 --dist loadfile -m "not soak and not realtime"
+	$(BIN)/pytest -m "realtime and not soak"
 
 soak: setup-dev  ## slow proofs: ten minutes of four sessions on the beat, and the tests marked soak (5: there are none)
 	$(BIN)/pytest -m soak || test $$? -eq 5

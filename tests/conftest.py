@@ -22,3 +22,15 @@ def server(shared_server: LiveServer) -> Iterator[LiveServer]:
     shared_server.wait_until_idle()
     yield shared_server
     shared_server.wait_until_idle()
+
+
+# Files whose tests keep time with the clock, beside those marked `engine` and `browser`.
+ON_THE_CLOCK = ("test_client_", "test_hearing", "test_transport_", "test_tts_")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs the machine for itself; the rest may run side by side (see the Makefile)."""
+    for item in items:
+        is_marked = any(item.get_closest_marker(mark) for mark in ("engine", "browser"))
+        if is_marked or item.path.name.startswith(ON_THE_CLOCK):
+            item.add_marker(pytest.mark.realtime)
