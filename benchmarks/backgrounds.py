@@ -14,14 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from benchmarks.samples import RATE_HZ
+from benchmarks.samples import RATE_HZ, Pcm16
 from training.data import sounds
 from training.data.rooms import rms
 
-Pcm16 = npt.NDArray[np.int16]
-
 SHARES = {"own": 0.35, "cut": 0.2, "gated": 0.15, "noise": 0.3}
-SNR_DB = (12.0, 32.0)
+SNR_DB = (12.0, 32.0)  # of the whole recording, its pauses included
 FADE = RATE_HZ // 50  # 20 ms
 # The gate: what lies so far below the loudest tenth of frames is shut out, with so much kept around what is heard.
 GATE_DB = (30.0, 45.0)
@@ -48,7 +46,7 @@ def _outside(quiet: Sequence[tuple[int, int]], length: int) -> npt.NDArray[np.fl
     """1 outside `quiet`, 0 inside, with ramps of `FADE` inside."""
     gain = np.ones(length, np.float32)
     for begin, end in quiet:
-        gain[begin : min(end, length)] = 0
+        gain[begin:end] = 0
         head, tail = gain[begin : begin + FADE], gain[max(begin, end - FADE) : end]
         head[:] = np.linspace(1, 0, len(head))
         if end < length:

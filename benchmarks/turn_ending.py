@@ -61,7 +61,7 @@ PART = "model-ending.safetensors"
 LINES = 330
 RECITED = 775
 RECITED_S = (0.5, 8.0)
-AFTER = 160 * PER_MS  # what a voice leaves behind its last loud sound
+VOICE_TRAIL = 160 * PER_MS  # kept behind the last loud sound
 VOICES = {"hibari": 0.3, "flite": 0.25, "espeak": 0.25, "festival": 0.2}
 STRETCHES = 4
 # A third of the rows are ends, and 1,920 weights are many for a few thousand: the ridge was chosen on left-out groups.
@@ -196,7 +196,7 @@ class Watch(Ear):
         random = np.random.default_rng([speech_end, len(pcm)])
         kind = str(random.choice(list(backgrounds.SHARES), p=list(backgrounds.SHARES.values())))
         whole = ended(pcm)
-        whole = backgrounds.laid(kind, whole, [*pauses, (speech_end + AFTER, len(whole))], random)
+        whole = backgrounds.laid(kind, whole, [*pauses, (speech_end + VOICE_TRAIL, len(whole))], random)
         self.hear(group, name, whole, speech_end, pauses)
         for end in self._lasted:
             at, made_of = (end.turn, end.attempt), self._votes[end.turn, end.attempt].made_of
