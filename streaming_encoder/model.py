@@ -87,8 +87,8 @@ class AudioModel(nn.Module):
 def _measured(prosody: Prosody, sound: torch.Tensor) -> tuple[torch.Tensor, VoiceFrames]:
     """Of float32 [n * frame_samples]: what the adapter reads, and the plain numbers."""
     level_db, octaves, voicing = prosody.measure(sound)
-    power = sound.reshape(len(octaves), SLOTS, -1).square().mean(-1)
-    return prosody.written(level_db, octaves, voicing), VoiceFrames(power, octaves, voicing, sound.clone())
+    power = sound.reshape(len(level_db), SLOTS, -1).square().mean(-1)
+    return prosody.written(level_db, octaves, voicing), VoiceFrames(power, sound.clone())
 
 
 def load_audio_model(checkpoint: Path | TensorParts, device: str | torch.device = "cpu") -> AudioModel:

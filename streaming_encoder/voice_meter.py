@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from streaming_encoder.pitch_meter import PitchMeter
 from streaming_encoder.sound_meter import SoundMeter, Sounds
 
 SLOTS = 8  # of 10 ms in a frame of 80 ms
@@ -24,10 +25,6 @@ SLOT_S = 0.01
 BELOW_PEAK_DB = 38.0
 FLOOR_DB = -75.0
 PAUSE_SLOTS = 8  # a stop consonant's closure is shorter than 80 ms
-# Frames whose pitch counts: voiced, and within this of the loudest; the noise between words has no pitch of its own.
-LEAST_VOICING = 0.4
-PITCH_BELOW_PEAK_DB = 15.0
-LEAST_VOICED_FRAMES = 3
 _POWER_FLOOR = 1e-10
 
 
@@ -35,13 +32,10 @@ _POWER_FLOOR = 1e-10
 class VoiceFrames:
     """What is measured of n frames of 80 ms, float32.
 
-    power: [n, 8], mean square of each 10 ms. octaves: [n], pitch above 100 Hz. voicing: [n], 0..1.
-    samples: [n * 1280], the sound itself.
+    power: [n, 8], mean square of each 10 ms. samples: [n * 1280], the sound itself.
     """
 
     power: torch.Tensor
-    octaves: torch.Tensor
-    voicing: torch.Tensor
     samples: torch.Tensor
 
 
@@ -63,17 +57,21 @@ class VoiceMeter:
 
     def __init__(self) -> None:
         self._frames: list[VoiceFrames] = []
+        self._pitch = PitchMeter()
         self._sounds = SoundMeter()
 
     def reset(self) -> None:
         """A new turn."""
         self._frames.clear()
+        self._pitch.reset()
         self._sounds.reset()
 
     def push(self, frames: VoiceFrames) -> None:
         """The next frames of the turn."""
         self._frames.append(replace(frames, samples=torch.empty(0)))  # the sound itself is not kept
-        self._sounds.push(frames.samples.cpu().numpy())
+        samples = frames.samples.cpu().numpy()
+        self._pitch.push(samples)
+        self._sounds.push(samples)
 
     def measure(self, tail: Iterable[VoiceFrames] = ()) -> Voice | None:
         """The voice so far, as if `tail` belonged to the turn; None where nobody spoke. Changes nothing."""
@@ -85,16 +83,12 @@ class VoiceMeter:
         loud = _speech(power.reshape(-1))
         if not loud.any():
             return None
-        octaves = torch.cat([of.octaves for of in frames]).cpu().numpy()
-        voicing = torch.cat([of.voicing for of in frames]).cpu().numpy()
-        level = 10.0 * np.log10(power.mean(1) + _POWER_FLOOR)
-        voiced = (voicing > LEAST_VOICING) & (level > level.max() - PITCH_BELOW_PEAK_DB)
-        is_enough = int(voiced.sum()) >= LEAST_VOICED_FRAMES
+        samples = _samples(ahead)
         return Voice(
-            pitch_hz=float(100.0 * 2.0 ** np.median(octaves[voiced])) if is_enough else None,
+            pitch_hz=self._pitch.measure(samples),
             level_dbfs=float(10.0 * np.log10(power.reshape(-1)[loud].mean() + _POWER_FLOOR)),
             speech_s=float(loud.sum()) * SLOT_S,
-            sounds=self._sounds.measure(power.reshape(-1), _samples(ahead)),
+            sounds=self._sounds.measure(power.reshape(-1), samples),
         )
 
 
