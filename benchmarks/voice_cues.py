@@ -1,10 +1,10 @@
-"""What measured cues are worth: `python -m benchmarks.voice_cues [--model models/embedded] [--items 8]`.
+"""What measured cues are worth: `python -m benchmarks.voice_cues [--model models/embedded] [--items 8] [--meter-only]`.
 
 Held-out questions about the speaker's voice, `--items` of each of the four (pitch, rate, level, sex) in every family of
 synthetic voices, as many of either answer, two in five with noise. Each is answered as the engine answers it
 (`training.evaluation.served`), once with the numbers of the thought written as they were measured and once as the model
 guesses them. Printed: right answers, beside what always saying the most frequent one would get; those of the questions
-whose every word was heard; and how far the meter is from the labels.
+whose every word was heard; how far the meter is from the labels, and how often what it measured is of the right class.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from realtime.mind import cues
 from streaming_encoder import AudioModel, EncoderStream, Voice, VoiceMeter
 from training.data.generator import TEXTS_VARIABLE, Generator
 from training.data.mixture import FULL
 from training.data.scenes import VOICE_CLASSES
 from training.data.voices import Voices
+from training.evaluation.balance import MOST_BATCHES, balanced
 from training.evaluation.scores import Tried, is_answered
 from training.evaluation.served import ServedModel
 from training.evaluation.trial import Manner, Trial
@@ -33,25 +35,10 @@ from training.items import Clip, Example
 
 FAMILIES = ("hibari", "espeak", "flite", "piper")
 SEED = 6021
-MOST_BATCHES = 60
-
-
-def balanced(
-    items: int, labels: Sequence[str], draw: Callable[[int], list[Example]], label: Callable[[Example], str]
-) -> list[Example]:
-    """`items` examples, or nearly, as many of each label. draw: a batch of them, another one for each number."""
-    share = max(1, items // len(labels))
-    kept: dict[str, list[Example]] = {name: [] for name in labels}
-    for batch in range(MOST_BATCHES):
-        for example in draw(batch):
-            of = kept.get(label(example))
-            if of is not None and len(of) < share:
-                of.append(example)
-        if all(len(of) == share for of in kept.values()):
-            return [example for row in zip(*kept.values(), strict=True) for example in row]
-    raise RuntimeError(
-        f"{MOST_BATCHES} batches hold too few of {[name for name, of in kept.items() if len(of) < share]}"
-    )
+_BEFORE_CLASS = {
+    "pitch": "is about 0 hertz, which is", "sex": "is about 0 hertz and sounds like a",
+    "level": "is at about 0 decibels, which is", "rate": "says about 0 words a second, which is",
+}  # fmt: skip
 
 
 def drawn(items: int, families: Iterable[str], kind: str, what: str, others: Iterable[str], labels: Sequence[str],
@@ -61,6 +48,7 @@ def drawn(items: int, families: Iterable[str], kind: str, what: str, others: Ite
     mixture, voices = replace(FULL, texts=Path(texts) if texts else None), Voices(FULL.voices)
     mixture = replace(mixture, inner={kind: {other: float(other == what) for other in others}})
     generators = [Generator(seed + 1000 * batch, mixture, voices) for batch in range(MOST_BATCHES)]
+    wanted = dict.fromkeys(labels, max(1, items // len(labels)))
     found = []
     for family in families:
 
@@ -68,7 +56,7 @@ def drawn(items: int, families: Iterable[str], kind: str, what: str, others: Ite
             examples = generators[batch].held_out(items, kind, family)
             return [example for example in examples if example.item.kind == f"{kind}/{what}"]
 
-        found += [Trial(family, example) for example in balanced(items, labels, draw, label)]
+        found += [Trial(family, example) for example in balanced(wanted, draw, label)]
     return found
 
 
@@ -93,24 +81,37 @@ def measured(model: AudioModel, clip: Clip) -> Voice | None:
     return meter.measure(step.voice for step in stream.hear_tail() if step.voice is not None)
 
 
+def said(what: str, voice: Voice, words: int) -> str:
+    """The class that the thought is given for what was measured; "" where the number is between two."""
+    return cues.measured(f"The voice {_BEFORE_CLASS[what]}", voice, words).strip()
+
+
 def print_meter(console: Console, model: AudioModel, asked: list[Trial]) -> None:
-    """How far the meter is from the labels, over every trial's clip."""
+    """How far the meter is from the labels, over every trial's clip; and how often that is the right class."""
     apart: dict[str, list[float]] = {"pitch, Hz": [], "level, dB": [], "rate, words/s": []}
+    classes: dict[str, Counter[str]] = {}
     for trial in asked:
         example = trial.example
         voice = None if example.clip is None else measured(model, example.clip)
         if voice is None:
             continue
+        what, words = example.item.kind.partition("/")[2], len(example.item.words)
+        word = said(what, voice, words)
+        is_right = "right" if word == example.labels[what] else "wrong" if word else "between"
+        classes.setdefault(what, Counter())[is_right] += 1
         if voice.pitch_hz is not None and float(example.labels["pitch_hz"]):
             apart["pitch, Hz"].append(abs(voice.pitch_hz - float(example.labels["pitch_hz"])))
         apart["level, dB"].append(abs(voice.level_dbfs - float(example.labels["level_dbfs"])))
-        rate = len(example.item.words) / voice.speech_s
-        apart["rate, words/s"].append(abs(rate - float(example.labels["words_per_s"])))
+        apart["rate, words/s"].append(abs(words / voice.speech_s - float(example.labels["words_per_s"])))
     table = Table("the meter and the labels", "of", "p50", "p90", "p95", "most")
-    for what, values in apart.items():
+    for name, values in apart.items():
         p90, p95 = np.percentile(values, (90, 95))
-        table.add_row(what, str(len(values)), *(f"{v:.2f}" for v in (median(values), p90, p95, max(values))))
+        table.add_row(name, str(len(values)), *(f"{v:.2f}" for v in (median(values), p90, p95, max(values))))
     console.print(table)
+    alone = Table("the meter alone", "of", "right", "between", "wrong")
+    for what, of in classes.items():
+        alone.add_row(what, str(of.total()), *(str(of[name]) for name in ("right", "between", "wrong")))
+    console.print(alone)
 
 
 def print_answers(console: Console, columns: dict[str, list[Tried]]) -> None:
@@ -158,6 +159,7 @@ def options(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--items", type=int, default=8, help="of each question in every family of voices")
     parser.add_argument("--families", nargs="+", default=FAMILIES)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--meter-only", action="store_true", help="ask nothing")
     parser.add_argument("--show", action="store_true", help="every thought and answer with cues, beside the taught one")
     return parser
 
@@ -171,6 +173,8 @@ def compare(
     if model.audio.prosody is None:
         raise SystemExit(f"{given.model} measures nothing: its adapter has no prosody")
     meter(console, model.audio, asked)
+    if given.meter_only:
+        return
     columns = answered(model, asked)
     print_answers(console, columns)
     if given.show:

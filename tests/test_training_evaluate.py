@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +24,13 @@ from realtime.mind import Order, ThinkingPlan, ears
 from tests.decoder_tiny import EMBEDDED_MODEL
 from tests.transcriber_tiny import tiny_transcriber
 from training.checkpoint import read_config
+from training.data.mixture import TINY
+from training.data.scenes import VOICE_CLASSES
 from training.evaluate import Evaluation, evaluate
 from training.evaluation import human_speech, scores, small_talk, tables
+from training.evaluation.balance import MOST_BATCHES, TooFewError, balanced
 from training.evaluation.human_speech import read_wav
-from training.evaluation.material import evenly
+from training.evaluation.material import HeldOut, evenly
 from training.evaluation.scores import Tried
 from training.evaluation.served import ServedModel
 from training.evaluation.trial import Manner, Noted, Reply, Trial
@@ -131,6 +135,32 @@ def test_a_choice_is_spread_over_all(count: int, total: int) -> None:
     chosen = evenly(trials, count)
     assert len(chosen) == min(count, total)
     assert len({id(trial) for trial in chosen}) == len(chosen)
+
+
+@given(wanted=st.dictionaries(st.integers(0, 3), st.integers(0, 5)), seed=st.integers(0, 99))
+def test_of_each_label_there_are_as_many_as_were_asked_for(wanted: dict[int, int], seed: int) -> None:
+    random = np.random.default_rng(seed)
+
+    def draw(batch: int) -> list[Example]:
+        return [Example(Item("x", "", "", key=str(random.integers(4))), None, {"batch": str(batch)}) for _ in range(3)]
+
+    found = balanced(wanted, draw, lambda of: int(of.item.key))
+    assert Counter(int(of.item.key) for of in found) == Counter(wanted)
+    assert len({id(of) for of in found}) == len(found)
+
+
+def test_a_label_that_never_comes_is_named() -> None:
+    drawn: list[int] = []
+    with pytest.raises(TooFewError, match="never"):
+        balanced({"never": 1}, lambda batch: drawn.append(batch) or [], lambda of: of.item.key)
+    assert drawn == list(range(MOST_BATCHES))
+
+
+def test_questions_about_the_voice_have_either_answer_as_often() -> None:
+    trials = HeldOut(3, replace(TINY, voices={"espeak": 1.0}), "espeak").trials("voice", 16)
+    assert Counter(t.example.item.kind for t in trials) == dict.fromkeys((f"voice/{what}" for what in VOICE_CLASSES), 4)
+    assert set(Counter((t.example.item.kind, t.example.item.key) for t in trials).values()) == {2}
+    assert all(t.set == "espeak" for t in trials)
 
 
 def test_recorded_people_come_with_the_times_of_their_words() -> None:

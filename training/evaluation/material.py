@@ -6,16 +6,20 @@ no trial's argument occurs in training; the family `festival` is never trained o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from training.data.mixture import Mixture
+from training.data.scenes import VOICE_CLASSES
 from training.data.speech_tools import SpeechToolMissing
 from training.data.voices.cast import SpeechFailed
+from training.evaluation.balance import TooFewError, balanced
 from training.evaluation.human_speech import PEOPLE, people
 from training.evaluation.small_talk import LINES, Line
 from training.evaluation.trial import Trial
@@ -30,6 +34,8 @@ SOUNDS = "sounds"  # the set of trials that are of no one family
 TALK_FAMILIES = ("hibari", UNSEEN_FAMILY)
 # How loud a spoken line of the checklist is, and the silence around it.
 _PEAK, _SILENCE_S, _FLOOR = 0.4, 0.3, 1e-3
+# From one stream of examples to the next.
+_BATCH_SEED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Amounts:
     """Trials of each family: skills, sentences to write down, small talk; and in all: of recorded people (where the
     mixture has them), questions about sounds and about voices, turns without speech or without any to understand.
 
-    talk: whether the checklist of small talk is spoken.
+    Of the voices as many of each question and of either answer. talk: whether the checklist of small talk is spoken.
     """
 
     families: tuple[str, ...] = ("hibari", "piper", "flite", "espeak")
@@ -47,13 +53,13 @@ class Amounts:
     unseen_sentences: int = 24
     people: int = 24
     sounds: int = 48
-    voices: int = 48
+    voices: int = 96
     nothing: int = 12
     talk: bool = True
 
 
 QUICK = Amounts(
-    families=("hibari",), skills=10, sentences=6, unseen_skills=6, unseen_sentences=6, people=6, sounds=10, voices=10,
+    families=("hibari",), skills=10, sentences=6, unseen_skills=6, unseen_sentences=6, people=6, sounds=10, voices=16,
     nothing=4,
 )  # fmt: skip
 Part = tuple[str, Callable[[], list[Trial]]]
@@ -66,7 +72,7 @@ def gather(amounts: Amounts, seed: int, mixture: Mixture) -> tuple[list[Trial], 
     for name, make in _parts(amounts, seed, mixture):
         try:
             made = make()
-        except (SpeechToolMissing, SpeechFailed, ImportError) as error:
+        except (SpeechToolMissing, SpeechFailed, ImportError, TooFewError) as error:
             missing.append(f"{name}: {type(error).__name__}: {error}".splitlines()[0])
             continue
         if not made:
@@ -104,10 +110,13 @@ class HeldOut:
 
     @cached_property
     def _generator(self) -> Generator:
+        return self._of_seed(self._seed)
+
+    def _of_seed(self, seed: int) -> Generator:
         from training.data.generator import Generator  # noqa: PLC0415 - voices load where they are used
         from training.data.voices import Voices  # noqa: PLC0415
 
-        return Generator(self._seed, self._mixture, Voices({self._family: 1.0}) if self._family else None)
+        return Generator(seed, self._mixture, Voices({self._family: 1.0}) if self._family else None)
 
     def parts(self, wanted: Mapping[str, int]) -> Iterator[Part]:
         """What makes so many trials of each kind; kinds of which none is wanted are left out."""
@@ -116,8 +125,29 @@ class HeldOut:
                 yield f"{kind}, {self._name}", partial(self.trials, kind, count)
 
     def trials(self, kind: str, count: int) -> list[Trial]:
-        """`count` trials of one kind."""
-        return [Trial(self._name, example) for example in self._generator.held_out(count, kind, self._family)]
+        """`count` trials of one kind; about the voice as many of each question and of either answer."""
+        if kind == "voice":
+            examples = balanced(_voices(count), partial(self._voice_batch, count), _voice)
+        else:
+            examples = self._generator.held_out(count, kind, self._family)
+        return [Trial(self._name, example) for example in examples]
+
+    def _voice_batch(self, count: int, batch: int) -> list[Example]:
+        generator = self._of_seed(self._seed + _BATCH_SEED * batch) if batch else self._generator
+        return generator.held_out(count, "voice", self._family)
+
+
+def _voices(count: int) -> Counter[tuple[str, str]]:
+    """How many of `count` questions have which answer."""
+    sides = zip(*VOICE_CLASSES.values(), strict=True)
+    answers = [answer for side in sides for answer in zip(VOICE_CLASSES, side, strict=True)]
+    return Counter(islice(cycle(answers), count))
+
+
+def _voice(example: Example) -> tuple[str, str]:
+    """What is asked of the voice, and what is true of it."""
+    what = example.item.kind.partition("/")[2]
+    return what, example.labels.get(what, "")
 
 
 def checklist(family: str, seed: int) -> list[Trial]:
