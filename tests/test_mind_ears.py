@@ -13,7 +13,7 @@ from realtime.decoder.sequence import Row, Sequence
 from realtime.engine.memory import DecoderMemory
 from realtime.engine.messages import Transcript
 from realtime.mind import Mind, Order, ThinkingPlan
-from realtime.mind.ears import HeardLine, Standing, own_is_better
+from realtime.mind.ears import UNHEARD_LINE, HeardLine, Standing, own_is_better, words_ahead
 from realtime.mind.lanes import AnswerLane, Phase
 from realtime.mind.laying import HEARD_TOKENS_LEAST
 from realtime.mind.memory import Symbol
@@ -58,6 +58,48 @@ def test_the_rule_is_monotone_in_every_sign(
     )
     at = data.draw(st.integers(0, len(given) - 1))
     assert own_is_better(transcriber, own, [p if i != at else p - less for i, p in enumerate(given)], ended=True)
+
+
+# --- how far each has heard --------------------------------------------------------------------------
+
+WORDS = st.lists(st.sampled_from(["which", "tone", "was", "the", "first", "or", "second"]), max_size=12)
+
+
+@given(WORDS, WORDS)
+def test_words_ahead_are_words_of_the_line(own: list[str], written: list[str]) -> None:
+    assert 0 <= words_ahead(own, written) <= len(own)
+    assert words_ahead(own, own) == 0 and words_ahead(own, []) == len(own)
+    assert words_ahead(own, [*written, *own]) == 0, "it heard more"
+
+
+@given(WORDS, WORDS)
+def test_all_behind_what_the_transcriber_heard_is_ahead(own: list[str], more: list[str]) -> None:
+    assert words_ahead([*own, *more], own) == len(more)
+
+
+@pytest.mark.parametrize(
+    ("own", "written", "ahead"),
+    [
+        ("count the beeps", "count the", 1),
+        ("count the beeps", "count of", 1),
+        ("count the beeps", "count of beats", 0),
+        ("count the beeps", "counted beat", 1),
+        ("which beep was higher", "which people's higher", 0),
+        ("um how many claps did you hear", "how many clap did you hear", 0),
+        ("how many beeps", "well how many", 1),
+        ("which tone was longer the first or the second", "which tone was longer the first or the", 1),
+        ("which tone was longer the first or the second", "which tone was longer the first", 3),
+        ("okay was the tone rising or falling", "okay was the tone rising or falling okay", 0),
+    ],
+)
+def test_a_misheard_word_is_no_word_that_was_not_said(own: str, written: str, ahead: int) -> None:
+    assert words_ahead(own.split(), written.split()) == ahead
+
+
+def test_a_line_that_is_not_believed_still_tells_what_was_written() -> None:
+    line = HeardLine(GIVEN, -1.0, -0.25, 0.5, Standing.CONTESTED).unbelieved()
+    assert (line.words, line.written, line.standing) == ((), GIVEN, Standing.UNBELIEVED)
+    assert (UNHEARD_LINE.words, UNHEARD_LINE.written, UNHEARD_LINE.standing) == ((), (), Standing.UNBELIEVED)
 
 
 # --- the lane ---------------------------------------------------------------------------------------

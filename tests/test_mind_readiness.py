@@ -5,8 +5,19 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.mind.readiness import DOUBTS, LIKELY, NEUTRAL, OBJECTS, PLAUSIBLE, SURE, doubt_of, readiness
-from realtime.turns.policy import MIND_LIKELY, MIND_OBJECTION, MIND_SURE
+from realtime.mind.readiness import (
+    DOUBTS,
+    LIKELY,
+    MOST_UNHEARD,
+    NEUTRAL,
+    NO_WORDS,
+    OBJECTS,
+    PLAUSIBLE,
+    SURE,
+    doubt_of,
+    readiness,
+)
+from realtime.turns.policy import MIND_LIKELY, MIND_NO_WORDS, MIND_OBJECTION, MIND_SURE
 
 LOGPROB = st.floats(-20, 0)
 WORDS = st.integers(0, 40)
@@ -76,6 +87,28 @@ def test_words_that_nobody_was_heard_to_say_speak_for_no_end() -> None:
     assert made_up == readiness(-0.005, -0.1, 6, 0.5, 1, 0.35) < heard
     assert readiness(-0.005, -0.1, 6, 0.999, None, 0.35) == made_up, "a listener would have noted another word"
     assert readiness(-0.005, -2.0, 8, 0.999, 1, 0.9) == PLAUSIBLE < readiness(-0.005, -1.0, 8, 0.999, 1, 0.9)
+
+
+@given(LOGPROB, LOGPROB, st.integers(1, 40), st.none() | PRIOR, st.none() | UNHEARD, st.none() | PRIOR, st.data())
+def test_a_word_that_the_transcriber_did_not_hear_is_waited_for_however_sure_the_rest_is(
+    closing: float, doubt: float, words: int, prior: float | None, unheard: int | None, finish: float | None,
+    data: st.DataObject,
+) -> None:  # fmt: skip
+    ahead = data.draw(st.integers(1, words))
+    vote = readiness(closing, doubt, words, prior, unheard, finish, ahead)
+    tells = ahead == words or (finish is None and words > MOST_UNHEARD)
+    nobody_spoke = tells and unheard is not None and unheard >= words
+    assert vote == (NO_WORDS if nobody_spoke else OBJECTS) < MIND_OBJECTION
+
+
+def test_words_that_no_ear_heard_are_no_turn() -> None:
+    assert readiness(0.0, -0.01, 3, 0.97, 3, None, 3) == NO_WORDS == MIND_NO_WORDS, "a tone, and a question for it"
+    assert readiness(0.0, -0.01, 3, 0.97, 1, None, 3) == OBJECTS, "a listener heard two of them"
+    assert readiness(0.0, -0.01, 3, 0.97, None, None, 3) == OBJECTS, "nobody could ask it"
+    assert readiness(0.0, -0.01, 3, 0.97, 1, 0.9, 0) == SURE, "both ears are as far as the line"
+    assert readiness(0.0, -0.01, 3, 0.97, 3) == NO_WORDS, "a tone that is too short yet to stand out"
+    assert readiness(0.0, -0.01, 2, 0.97, 2) == PLAUSIBLE, "a listener is late"
+    assert readiness(0.0, -0.01, 3, 0.97, 3, 0.9) == OBJECTS, "the transcriber heard words"
 
 
 def test_an_opener_alone_is_no_turn_that_is_surely_over() -> None:

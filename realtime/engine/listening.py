@@ -16,7 +16,7 @@ from realtime.engine import messages as m
 from realtime.engine.transcribing import Transcribing
 from realtime.errors import EngineError
 from realtime.mind.cues import Voice
-from realtime.mind.ears import HeardLine
+from realtime.mind.ears import UNHEARD_LINE, HeardLine
 from realtime.mind.folding import SettledWords
 from realtime.mind.memory import Symbol
 from realtime.transcriber import Transcriber
@@ -109,9 +109,9 @@ class Listening:
         else:
             steps, line = self._transcribing.tail()
         voice = self._meter.measure(step.voice for step in steps if step.voice is not None)
-        if line is not None and voice is not None and voice.sounds.stand_out:
+        if self._transcribing is not None and voice is not None and voice.sounds.stand_out:
             # A transcriber knows speech and takes the rest for words; the decoder was taught with such sounds.
-            line = line.unbelieved()
+            line = UNHEARD_LINE if line is None else line.unbelieved()
         return Tail([symbol for step in steps for symbol in self._frames.put(step.embeddings)], line, voice)
 
     def settled(self, folded_words: int) -> SettledWords | None:

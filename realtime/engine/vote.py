@@ -16,6 +16,7 @@ from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.engine import messages as m
 from realtime.engine.wording import Wording
 from realtime.mind import Dialect, Mind
+from realtime.mind.ears import Standing, words_ahead
 from realtime.mind.lanes import AnswerLane
 from realtime.mind.memory import Symbol
 from realtime.mind.readiness import NO_WORDS, readiness
@@ -85,7 +86,11 @@ class Vote:
         self._decoder.extend(listening, self._dialect.listening(laid))
         prior, unheard = self._wording.ask(lane.heard_tokens, listening, lane.heard_tokens[lane.given_tokens :])
         self._decoder.drop(listening)
-        return [self._with(transcript, prior, unheard, finish)]
+        ahead = 0
+        if lane.line is not None and lane.line.standing is Standing.UNBELIEVED:
+            # The decoder heard for itself: with half a question it knows the rest, and with a tone a whole one.
+            ahead = words_ahead(transcript.text.split(), lane.line.written)
+        return [self._with(transcript, prior, unheard, finish, ahead)]
 
     @property
     def _is_awaited(self) -> bool:
@@ -103,9 +108,14 @@ class Vote:
         return heard
 
     def _with(
-        self, heard: m.Transcript, prior: float | None, unheard: int | None, finish: float | None = None
+        self,
+        heard: m.Transcript,
+        prior: float | None,
+        unheard: int | None,
+        finish: float | None = None,
+        ahead: int = 0,
     ) -> m.Transcript:
-        ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior, unheard, finish)
+        ready = readiness(heard.closing, heard.doubt, len(heard.text.split()), prior, unheard, finish, ahead)
         return msgspec.structs.replace(heard, ready=ready, prior=prior, unheard=unheard, finish=finish)
 
     def void(self) -> None:

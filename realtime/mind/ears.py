@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from statistics import fmean
 
 from realtime.mind.memory import KvSequence, Memory, Symbol
@@ -37,7 +38,8 @@ class HeardLine:
     """The whole line of what was heard, from a transcriber beside the lanes.
 
     words: none where they are not believed. confidence: mean log-probability of its tokens, by the transcriber.
-    doubt, finish: see `realtime.mind.readiness`.
+    doubt, finish: see `realtime.mind.readiness`. written: what it wrote where that is not believed. It may be other
+    words than were said, and still tells how many.
     """
 
     words: tuple[str, ...]
@@ -45,17 +47,22 @@ class HeardLine:
     doubt: float
     finish: float
     standing: Standing
+    written: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert not self.words or self.standing is not Standing.UNBELIEVED, "a line without words is what is unbelieved"
 
     def unbelieved(self) -> HeardLine:
         """The same end of the sound without its words."""
-        return replace(self, words=(), standing=Standing.UNBELIEVED)
+        return replace(self, words=(), standing=Standing.UNBELIEVED, written=self.words)
 
     def uncontested(self) -> HeardLine:
         """The same line where the lane has nothing to say to it."""
         return replace(self, standing=Standing.STANDS)
+
+
+# What a transcriber makes of a sound in which it hears no word, where its words would not be believed either.
+UNHEARD_LINE = HeardLine((), 0.0, 0.0, 0.0, Standing.UNBELIEVED)
 
 
 class Contest:
@@ -140,3 +147,13 @@ def own_is_better(transcriber: float, own: Sequence[float], given: Sequence[floa
         + PREFERENCE_WEIGHT * min(max(preference, least), most)
     )
     return score > 0
+
+
+def words_ahead(own: Sequence[str], written: Sequence[str]) -> int:
+    """Last words of the decoder's line `own` that the transcriber, which wrote `written`, did not hear; 0 or more.
+
+    Behind the last words that both have, as many as the transcriber wrote may be the same ones, misheard.
+    """
+    blocks = SequenceMatcher(None, own, written, autojunk=False).get_matching_blocks()
+    own_until, until = next(((b.a + b.size, b.b + b.size) for b in reversed(blocks) if b.size), (0, 0))
+    return max(0, (len(own) - own_until) - (len(written) - until))

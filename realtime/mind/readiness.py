@@ -1,8 +1,8 @@
 """The mind's vote on the end of a turn: how surely does what was heard end here? Numbers in, a number out.
 
-Who has read the words knows better than a model of melody whether a question is complete. Five things are asked; the
-first two are natural log-probabilities of what the decoder writes, the next two of its own as well, the last is the
-transcriber's:
+Who has read the words knows better than a model of melody whether a question is complete. Six things are asked; the
+first two are natural log-probabilities of what the decoder writes, the next two of its own as well, the last two are
+the transcriber's:
 
     closing   of the line's end behind its last word: low while the sentence asks for another word
     doubt     the lowest of the line's last three tokens: low where a word was cut in two, and where the model wrote a
@@ -13,6 +13,8 @@ transcriber's:
               the last word where the turn is over; where it lags by more, the line was completed by the model alone
     finish    probability (0..1) that the speaker is done behind the transcriber's last word: it has that word and how
               the last 0.64 s sounded, and was fitted to ends of turns and to pauses (`realtime.transcriber.ending`)
+    ahead     last words of the line that the transcriber did not hear (`realtime.mind.ears.words_ahead`); asked only
+              where sounds stand out: there the decoder hears for itself, and completes a question as it likes
 
 The sound's own end misleads `closing`. With a transcriber the vote is one probability, of `finish` and `prior`
 together; `python -m benchmarks.turn_ending` fits it, and docs/turns.md has the figures. Without, it is a rule whose
@@ -63,8 +65,13 @@ def readiness(
     prior: float | None = None,
     unheard: int | None = None,
     finish: float | None = None,
+    ahead: int = 0,
 ) -> float:
-    """A vote in 0..1; `words` is the number of words of the whole line, the last three None where not asked."""
+    """A vote in 0..1; `words` is the number of words of the whole line; `prior` to `finish` None where not asked."""
+    if _is_made_up(words, unheard, finish, ahead):
+        return NO_WORDS
+    if ahead:
+        return OBJECTS
     if closing < LEAST_CLOSING or (unheard is not None and unheard > MOST_UNHEARD):
         return OBJECTS
     if prior is None:
@@ -90,6 +97,15 @@ def prior_sign(prior: float, unheard: int | None) -> float:
     """What `prior` says in a score: its log-odds."""
     is_made_up = unheard is None or unheard > 1
     return min(log_odds(prior), 0.0) if is_made_up else log_odds(prior)
+
+
+def _is_made_up(words: int, unheard: int | None, finish: float | None, ahead: int) -> bool:
+    """Nobody spoke, and the decoder wrote a question all the same: a listener would have noted none of its words.
+
+    A listener lags, so of a short line that tells nothing, unless the transcriber heard none of it either.
+    """
+    is_told = ahead == words > 0 or (finish is None and words > MOST_UNHEARD)
+    return is_told and unheard is not None and unheard >= words
 
 
 def _by_words(closing: float, doubt: float, words: int, prior: float, unheard: int | None) -> float:
