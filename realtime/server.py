@@ -376,6 +376,7 @@ def _engine_config(settings: Settings) -> EngineConfig:
     return EngineConfig(
         model=str(engine.model.expanduser().resolve()),
         threads=engine.threads or max(1, (os.cpu_count() or 2) - 1),
+        assisted=engine.assisted,
         kv_tokens=engine.kv_tokens,
         exact=engine.exact,
         chunk_frames=engine.chunk_frames,

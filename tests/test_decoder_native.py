@@ -19,7 +19,7 @@ from realtime.decoder.checkpoint import load_weights, native_available
 from realtime.decoder.decoder import Decoder
 from realtime.decoder.linear import Matrix
 from realtime.decoder.model import Network
-from realtime.decoder.native import attention, step
+from realtime.decoder.native import attention, multiply, step
 from realtime.decoder.native import rows as row_kernels
 from realtime.decoder.native.host import KIND_VARIABLE, kind_of_host, use_cache
 from realtime.decoder.native.matrix import NativeMatrix
@@ -181,7 +181,7 @@ def test_rows_between_products() -> None:
     length = 160
     weight, eps = RANDOM.random(length, np.float32), np.array([1e-5], np.float32)
     normed, gated = np.empty(length, np.float32), np.empty(length, np.float32)
-    levels, scale, total = np.empty(length, step.KIND.activation), np.empty(1, np.float32), np.empty(1, np.int32)
+    levels, scale, total = np.empty(length, multiply.KIND.activation), np.empty(1, np.float32), np.empty(1, np.int32)
 
     @njit
     def run(x: int, w: int, n: int, e: int, normed: int, levels: int, scale: int, total: int, gated: int) -> None:

@@ -73,12 +73,14 @@ def load_weights(
     exact: bool,
     device: str = "cpu",
     native: bool = True,
+    assisted: bool = True,
     kv_dtype: torch.dtype = torch.float32,
 ) -> Weights:
     """Build the network.
 
     exact: float32 matrices (on the CPU), for tests. Otherwise int8 on the CPU, compiled where this CPU can and
     `native` allows it (its keys and values are float32), or else where this torch can; bfloat16 elsewhere.
+    assisted: the compiled network takes a second core into use while that is idle.
     Raises CheckpointError for tensors that are missing or do not fit the config.
     """
     loader = _Loader(source, shape)
@@ -87,9 +89,12 @@ def load_weights(
     final_norm = loader.norm("norm")
     network: AnyNetwork
     if native and device == "cpu" and not exact and kv_dtype == torch.float32 and native_available(shape):
-        from realtime.decoder.native.network import NativeNetwork  # noqa: PLC0415  (its compiler loads for a second)
+        # Their compiler loads for a second.
+        from realtime.decoder.native.assistant import assistant  # noqa: PLC0415
+        from realtime.decoder.native.network import NativeNetwork  # noqa: PLC0415
 
-        native_network = NativeNetwork(shape, loader.layers(), final_norm, head)
+        helper = assistant() if assisted else None
+        native_network = NativeNetwork(shape, loader.layers(), final_norm, head, helper)
         if shape.tied_head and table.scale is not None:
             # The packed head holds the same numbers: a table beside it would be 28 MB for nothing.
             return Weights(native_network, native_network.head_rows, loader.parameters)

@@ -63,6 +63,7 @@ class Decoder:
         threads: int = 2,
         exact: bool = False,
         native: bool = True,
+        assisted: bool = True,
         kv_dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ) -> Decoder:
@@ -71,6 +72,7 @@ class Decoder:
         kv_tokens: cached positions of all sequences together. exact: float32 weights instead of int8, for tests.
         threads: of torch's operators; compiled code has one.
         native: compiled code where this CPU runs it; False is torch's operators everywhere.
+        assisted: compiled code takes a second core into use while that is idle.
         Raises CheckpointError (weights, tokenizer or config missing or damaged) or ConfigurationError.
         """
         torch.set_num_threads(threads)
@@ -79,7 +81,13 @@ class Decoder:
         tokenizer = Tokenizer(directory / "tokenizer.json", SpecialTokens.from_config(config["tokens"]))
         try:
             weights = load_weights(
-                TensorParts(directory), shape, exact=exact, device=device, native=native, kv_dtype=kv_dtype
+                TensorParts(directory),
+                shape,
+                exact=exact,
+                device=device,
+                native=native,
+                assisted=assisted,
+                kv_dtype=kv_dtype,
             )
         except PartsError as error:
             raise CheckpointError(str(error)) from error

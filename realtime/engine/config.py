@@ -19,6 +19,7 @@ class EngineConfig:
     note_interval_ms: int
     nice: int
     rehearsal_interval_ms: int = 240
+    assisted: bool = True
     record_dir: str | None = None
     record_mb: int = 256
     thinking_order: str = "think_first"

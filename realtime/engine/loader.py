@@ -30,7 +30,13 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
         raise CheckpointError(f"no model at {directory}: config.json is missing; set engine.model to a model directory")
     try:
         settings = json.loads((directory / "config.json").read_text())
-        decoder = Decoder.load(directory, kv_tokens=config.kv_tokens, threads=config.threads, exact=config.exact)
+        decoder = Decoder.load(
+            directory,
+            kv_tokens=config.kv_tokens,
+            threads=config.threads,
+            exact=config.exact,
+            assisted=config.assisted,
+        )
         audio_model = load_audio_model(directory)
         transcriber = load_transcriber(directory, exact=config.exact)
     except (PartsError, json.JSONDecodeError) as error:

@@ -6,8 +6,10 @@ Weights are packed into one piece of memory in the order in which a step reads t
 from __future__ import annotations
 
 import mmap
+import weakref
 from collections.abc import Iterable
 from collections.abc import Sequence as Sequence_
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -17,7 +19,9 @@ from torch import Tensor
 from realtime.decoder.linear import Matrix
 from realtime.decoder.model import LayerWeights, rotation_table
 from realtime.decoder.native import step
+from realtime.decoder.native.assistant import Assistant
 from realtime.decoder.native.matrix import aligned, packed_bytes
+from realtime.decoder.native.multiply import KIND, OUTPUTS
 from realtime.decoder.native.products import unpacked
 from realtime.decoder.sequence import BlockCopy, Row
 from realtime.decoder.shape import DecoderShape
@@ -53,10 +57,23 @@ class NativeCache:
 
 
 class NativeNetwork:
-    """A decoder whose step is compiled code on one thread. Bit for bit, a row depends on its own positions alone."""
+    """A decoder whose step is compiled code. Bit for bit, a row depends on its own positions alone.
 
-    def __init__(self, shape: DecoderShape, layers: Iterable[LayerWeights], final_norm: Tensor, head: Matrix) -> None:
+    assistant: takes a part of each product while its core is idle; None is one thread.
+    """
+
+    def __init__(
+        self,
+        shape: DecoderShape,
+        layers: Iterable[LayerWeights],
+        final_norm: Tensor,
+        head: Matrix,
+        assistant: Assistant | None = None,
+    ) -> None:
         self.shape = shape
+        self._assistant = assistant
+        if assistant is not None:
+            weakref.finalize(self, assistant.settle).atexit = False
         biases: list[NDArray[np.float32]] = []
         norms = []
         self._weights = aligned(_weight_bytes(shape))
@@ -91,12 +108,13 @@ class NativeNetwork:
         self._final_norm, self._head = int(norm_at[-1]), int(at[-2])
         rotation = rotation_table(shape)
         self._cos, self._sin = rotation.real.contiguous().numpy(), rotation.imag.contiguous().numpy()
-        self._width = _filled(shape.width, step.OUTPUTS)
+        self._width = _filled(shape.width, OUTPUTS)
         self._make_room(8)
+        self._logits = self._room_for_logits(1)
 
     def head_rows(self, ids: Tensor) -> Tensor:
         """Rows of the head's matrix: float32 [n, width]. ids: int64 [n]. What a tied embedding table consists of."""
-        weight, scale = unpacked(self._weights[self._head_at :], self.shape.width, ids.numpy(), step.KIND)
+        weight, scale = unpacked(self._weights[self._head_at :], self.shape.width, ids.numpy(), KIND)
         return torch.from_numpy(weight.astype(np.float32) * scale[:, None])
 
     def new_cache(self, blocks: int, block_tokens: int) -> NativeCache:
@@ -118,17 +136,30 @@ class NativeNetwork:
             cache.layer_floats,
         )  # fmt: skip
         eps = self._eps.ctypes.data
-        step.run_layers(
-            sizes, self._layers, self._bias, eps, self._cos, self._sin, self._x, positions, slots, spans, tables,
-            cache.memory, self._work,
-        )  # fmt: skip
-        logits = np.empty((len(wanted), _filled(shape.vocab_size, step.OUTPUTS)), np.float32)
-        if wanted:
+        with nullcontext(0) if self._assistant is None else self._assistant.step() as board:
+            step.run_layers(
+                board, sizes, self._layers, self._bias, eps, self._cos, self._sin, self._x, positions, slots, spans,
+                tables, cache.memory, self._work,
+            )  # fmt: skip
+            if not wanted:
+                return torch.empty((0, shape.vocab_size))
+            if len(wanted) > self._logits.shape[1]:
+                self._settle()
+                self._logits = self._room_for_logits(1 << (len(wanted) - 1).bit_length())
             chosen = np.array(wanted, np.int64)
-            step.head_logits(
-                shape.width, shape.vocab_size, self._final_norm, self._head, eps, self._x, chosen, self._work, logits
-            )
-        return torch.from_numpy(logits)[:, : shape.vocab_size]
+            which = step.head_logits(
+                board, shape.width, shape.vocab_size, self._final_norm, self._head, eps, self._x, chosen, self._work,
+                self._logits,
+            )  # fmt: skip
+        return torch.from_numpy(self._logits[which, : len(wanted), : shape.vocab_size].copy())
+
+    def _room_for_logits(self, rows: int) -> NDArray[np.float32]:
+        return np.empty((2, rows, _filled(self.shape.vocab_size, OUTPUTS)), np.float32)
+
+    def _settle(self) -> None:
+        """Before memory that a step wrote to goes."""
+        if self._assistant is not None:
+            self._assistant.settle()
 
     def _places(self, rows: Sequence_[Row], block_tokens: int) -> tuple[NDArray[np.int64], ...]:
         """Positions and slots of all new positions; first row and count, and the units, of every sequence."""
@@ -150,6 +181,7 @@ class NativeNetwork:
 
     def _make_room(self, rows: int) -> None:
         """Memory for a step of `rows` rows; it grows to the largest step and stays."""
+        self._settle()
         shape = self.shape
         attention = shape.heads * shape.head_dim
         inputs = max(shape.width, attention, shape.mlp_width)
@@ -157,10 +189,11 @@ class NativeNetwork:
         head_pad = _filled(shape.head_dim, step.HEAD_MULTIPLE)
         self._x = np.zeros((rows, self._width), np.float32)
         self._work = (
-            np.empty((rows, inputs), step.KIND.activation),  # levels
+            np.empty((rows, inputs), KIND.activation),  # levels
             np.empty(rows, np.float32),  # their scales
             np.empty(rows, np.int32),  # their sums
-            np.empty((rows, _filled(outputs, step.OUTPUTS)), np.float32),  # wide
+            np.empty((2, rows, _filled(outputs, OUTPUTS)), np.float32),  # wide, made alone and together
+            np.empty((rows, self._width), np.float32),  # delta
             np.empty((shape.kv_heads, rows * shape.group, shape.head_dim), np.float32),  # queries
             np.empty((rows, attention), np.float32),  # mixed
             np.empty((step.MOST_QUERIES, _filled(shape.max_position, 64)), np.float32),  # scores
@@ -177,8 +210,8 @@ def _weight_bytes(shape: DecoderShape) -> int:
         (attention + 2 * shape.kv_heads * shape.head_dim, shape.width), (shape.width, attention),
         (2 * shape.mlp_width, shape.width), (shape.width, shape.mlp_width),
     ]  # fmt: skip
-    sizes = [_filled(rows, step.OUTPUTS) // step.OUTPUTS * step.KIND.block_bytes(inputs) for rows, inputs in matrices]
-    head = _filled(shape.vocab_size, step.OUTPUTS) // step.OUTPUTS * step.KIND.block_bytes(shape.width)
+    sizes = [_filled(rows, OUTPUTS) // OUTPUTS * KIND.block_bytes(inputs) for rows, inputs in matrices]
+    head = _filled(shape.vocab_size, OUTPUTS) // OUTPUTS * KIND.block_bytes(shape.width)
     return shape.layers * sum(sizes) + head
 
 

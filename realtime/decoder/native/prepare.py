@@ -26,6 +26,7 @@ def main() -> None:
         return
     begin = time.monotonic()
     # They choose the kind when they are imported.
+    from realtime.decoder.native.assistant import assistant  # noqa: PLC0415
     from realtime.decoder.native.matrix import NativeMatrix  # noqa: PLC0415
     from realtime.decoder.native.network import NativeNetwork  # noqa: PLC0415
 
@@ -33,7 +34,7 @@ def main() -> None:
         return Matrix(torch.ones(outputs, 16))
 
     layer = LayerWeights(torch.ones(16), matrix(48), matrix(16), torch.ones(16), matrix(32), matrix(16))
-    network = NativeNetwork(_SMALLEST, [layer], torch.ones(16), matrix(16))
+    network = NativeNetwork(_SMALLEST, [layer], torch.ones(16), matrix(16), assistant())
     seq = Sequence(16, symbols=[1], blocks=[0])
     logits = network.compute(torch.ones(1, 16), [Row(seq, 1, want_logits=True)], [0], network.new_cache(1, 16))
     assert logits.isfinite().all()

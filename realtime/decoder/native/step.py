@@ -1,5 +1,7 @@
 """One step of the decoder as one compiled call: every layer, every row, no allocation, without the GIL.
 
+Its products are shared with an assistant where there is one (`sharing.py`); everything between them is its own.
+
 It works on memory that `network.py` owns and keeps alive. Numba compiles it on the first call for this version of the
 sources and reads it from its cache afterwards. A row's numbers depend on nothing but its own positions: sums of int8
 products are exact, and every float sum has the fixed order that its kernel writes down.
@@ -7,76 +9,31 @@ products are exact, and every float sum has the fixed order that its kernel writ
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
 from realtime.decoder.native import attention as a
 from realtime.decoder.native import rows as r
-from realtime.decoder.native.host import kind_of_host, use_cache
-from realtime.decoder.native.products import KINDS, MOST_ROWS, product
+from realtime.decoder.native.multiply import KIND, LEVEL_BYTES, OPTIONS, multiply
+from realtime.decoder.native.sharing import is_free, multiply_together
 from realtime.decoder.native.vectors import LANES
 
-KIND = kind_of_host() or KINDS[-1]
-_OPTIONS: dict[str, Any] = {"nogil": True, "cache": use_cache(KIND)}
-
-OUTPUTS = KIND.outputs
-LEVEL_BYTES = KIND.activation.itemsize
 UNIT, HEAD_MULTIPLE, MOST_QUERIES = a.UNIT, a.HEAD_MULTIPLE, a.MOST_QUERIES
-# Bytes that a product asks for ahead of what it reads: a page boundary stops the hardware's own prefetching. More rows
-# spend longer on each line, and two passes over a block leave more time to fetch. Measured: 4 KiB is best for one row
-# and costs four rows a third; 16 KiB the other way round.
-_READ_AHEAD, _READ_AHEAD_ROWS = 4096, 16384
 
 _quantise = r.quantise_to_int8 if LEVEL_BYTES == 1 else r.quantise_to_int16
 _norm_row, _gate_row, _soften = r.norm_row, r.gate_row, a.soften
-_product_1, _product_2, _product_3, _product_4, _product_5, _product_6 = (
-    product(KIND, count) for count in range(1, MOST_ROWS + 1)
-)
 _REGISTERS = KIND.registers * KIND.lanes // LANES
 _scores_1, _scores_2, _scores_3, _scores_4, _scores_5, _scores_6 = a.scores(_REGISTERS)
 _mixed_1, _mixed_2, _mixed_3, _mixed_4, _mixed_5, _mixed_6 = a.mixed(_REGISTERS)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _at(array):  # type: ignore[no-untyped-def]
     """The address of an array, signed: numba adds signed and unsigned integers as floats."""
     return np.int64(array.ctypes.data)
 
 
-@njit(**_OPTIONS)
-def multiply(matrix, outputs, inputs, rows, levels, scales, sums, out, out_stride, add):  # type: ignore[no-untyped-def]
-    """out = rows times matrix, or out += (add = 1). All addresses; the stride in bytes."""
-    block_bytes = OUTPUTS * (inputs + 4)
-    x_stride = inputs * LEVEL_BYTES
-    for index in range((outputs + OUTPUTS - 1) // OUTPUTS):
-        block = matrix + index * block_bytes
-        y = out + index * OUTPUTS * 4
-        ahead = block + (_READ_AHEAD if rows <= 2 else _READ_AHEAD_ROWS)
-        first = 0
-        passes = (rows + MOST_ROWS - 1) // MOST_ROWS
-        while first < rows:
-            n = (rows - first + passes - 1) // passes
-            passes -= 1
-            x, s, t, o = levels + first * x_stride, scales + first * 4, sums + first * 4, y + first * out_stride
-            if n == 1:
-                _product_1(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
-            elif n == 2:
-                _product_2(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
-            elif n == 3:
-                _product_3(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
-            elif n == 4:
-                _product_4(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
-            elif n == 5:
-                _product_5(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
-            else:
-                _product_6(block, inputs, x, x_stride, s, t, o, out_stride, add, ahead)
-            first += n
-            ahead = block + block_bytes
-
-
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def place_qkv(qkv, bias, cos, sin, positions, slots, heads, head_dim, queries, cache, layer_floats, unit_floats):  # type: ignore[no-untyped-def]
     """Queries, rotated and scaled, to `queries`; keys, rotated, and values to the cache.
 
@@ -115,7 +72,7 @@ def place_qkv(qkv, bias, cos, sin, positions, slots, heads, head_dim, queries, c
                 cache[at + j] = qkv[row, base + j]
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def attend(q, n, head_dim, table, length, keys, values, unit_bytes, head_pad, scores, stride, sums, out, lengths):  # type: ignore[no-untyped-def]
     """Attention of `n` queries (at most 6) of one key/value head, the longest of them over `length` positions.
 
@@ -150,14 +107,14 @@ def attend(q, n, head_dim, table, length, keys, values, unit_bytes, head_pad, sc
         _mixed_6(scores, stride, table, length, values, unit_bytes, head_pad, sums, out)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def quantise_rows(x, stride, rows, length, levels, scales, sums):  # type: ignore[no-untyped-def]
     """Rows of floats, `stride` bytes apart, to levels with a scale and a sum each."""
     for row in range(rows):
         _quantise(x + row * stride, length, levels + row * length * LEVEL_BYTES, scales + row * 4, sums + row * 4)
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def norm_rows(x, stride, rows, length, weight, eps, normed, levels, scales, sums):  # type: ignore[no-untyped-def]
     """RMSNorm of each row by way of `normed` (one row), quantised."""
     for row in range(rows):
@@ -165,23 +122,50 @@ def norm_rows(x, stride, rows, length, weight, eps, normed, levels, scales, sums
         quantise_rows(normed, 0, 1, length, levels + row * length * LEVEL_BYTES, scales + row * 4, sums + row * 4)
 
 
-@njit(**_OPTIONS)
-def run_layers(sizes, layers, bias, eps, cos, sin, x, positions, slots, spans, tables, cache, work):  # type: ignore[no-untyped-def]
+@njit(**OPTIONS)
+def spread(board, matrix, outputs, inputs, rows, levels, scales, sums, wide):  # type: ignore[no-untyped-def]
+    """A product into `wide`, float32 [2, rows, outputs]: into 0 alone, into 1 together. Which of the two holds it."""
+    if not is_free(board):
+        multiply(matrix, outputs, inputs, rows, levels, scales, sums, _at(wide[0]), wide.strides[1], np.int64(0))
+        return 0
+    shared = _at(wide[1])
+    if multiply_together(board, matrix, outputs, inputs, rows, levels, scales, sums, shared, wide.strides[1]):
+        return 1
+    # The assistant is late with a part that was done for it, and will write it again: into what nobody reads then.
+    wide[0, :rows, :outputs] = wide[1, :rows, :outputs]
+    return 0
+
+
+@njit(**OPTIONS)
+def add_product(board, matrix, outputs, inputs, rows, levels, scales, sums, delta, x):  # type: ignore[no-untyped-def]
+    """x += rows times matrix. delta: float32 [rows, outputs], where the product is made together."""
+    if not is_free(board):
+        multiply(matrix, outputs, inputs, rows, levels, scales, sums, _at(x), x.strides[0], np.int64(1))
+        return
+    multiply_together(board, matrix, outputs, inputs, rows, levels, scales, sums, _at(delta), delta.strides[0])
+    for row in range(rows):
+        for column in range(outputs):
+            x[row, column] = delta[row, column] + x[row, column]
+
+
+@njit(**OPTIONS)
+def run_layers(board, sizes, layers, bias, eps, cos, sin, x, positions, slots, spans, tables, cache, work):  # type: ignore[no-untyped-def]
     """All layers for all rows: the residual stream `x` is changed in place, keys and values go to the cache.
 
+    board: of an assistant (`sharing.py`), 0 without.
     sizes: int64, as `network.Sizes`. layers: int64 [layers, 6], addresses of norm, qkv, o, norm, gate_up, down.
     bias: float32 [layers, qkv outputs or 0]. x: float32 [rows, …]. positions, slots: int64 [rows].
     spans: int64 [n, 2], first row and number of rows of each sequence. tables: int64 [n, …], the units of each.
     work: arrays, as `network.Workspace`.
     """
     width, heads, kv_heads, head_dim, head_pad, mlp, layer_floats = sizes
-    levels, scales, sums, wide, queries, mixed, scores, normed, tile, lengths = work
+    levels, scales, sums, wide, delta, queries, mixed, scores, normed, tile, lengths = work
     group = heads // kv_heads
     rows = len(positions)
     unit_floats = UNIT * kv_heads * (head_dim + head_pad)
     attention_width = heads * head_dim
     x_at, x_stride = _at(x), x.strides[0]
-    wide_at, wide_stride = _at(wide), wide.strides[0]
+    wide_stride = wide.strides[1]
     levels_at, scales_at, sums_at = _at(levels), _at(scales), _at(sums)
     scores_at, tile_at, normed_at, mixed_at = (
         _at(scores),
@@ -190,14 +174,15 @@ def run_layers(sizes, layers, bias, eps, cos, sin, x, positions, slots, spans, t
         _at(mixed),
     )
     tile_sums_at = tile_at + MOST_QUERIES * head_pad * 4
-    store, add = np.int64(0), np.int64(1)
     for layer in range(len(layers)):
         norm_1, qkv, o, norm_2, gate_up, down = layers[layer]
         norm_rows(x_at, x_stride, rows, width, norm_1, eps, normed_at, levels_at, scales_at, sums_at)
         outputs = attention_width + 2 * kv_heads * head_dim
-        multiply(qkv, outputs, width, rows, levels_at, scales_at, sums_at, wide_at, wide_stride, store)
+        which = spread(board, qkv, outputs, width, rows, levels_at, scales_at, sums_at, wide)
         base = layer * layer_floats
-        place_qkv(wide, bias[layer], cos, sin, positions, slots, heads, head_dim, queries, cache, base, unit_floats)
+        place_qkv(
+            wide[which], bias[layer], cos, sin, positions, slots, heads, head_dim, queries, cache, base, unit_floats
+        )  # fmt: skip
 
         keys_at = _at(cache) + base * 4
         values_at = keys_at + kv_heads * head_dim * UNIT * 4
@@ -224,25 +209,28 @@ def run_layers(sizes, layers, bias, eps, cos, sin, x, positions, slots, spans, t
                     begin += n
 
         quantise_rows(mixed_at, mixed.strides[0], rows, attention_width, levels_at, scales_at, sums_at)
-        multiply(o, width, attention_width, rows, levels_at, scales_at, sums_at, x_at, x_stride, add)
+        add_product(board, o, width, attention_width, rows, levels_at, scales_at, sums_at, delta, x)
         norm_rows(x_at, x_stride, rows, width, norm_2, eps, normed_at, levels_at, scales_at, sums_at)
-        multiply(gate_up, 2 * mlp, width, rows, levels_at, scales_at, sums_at, wide_at, wide_stride, store)
+        which = spread(board, gate_up, 2 * mlp, width, rows, levels_at, scales_at, sums_at, wide)
+        wide_at = _at(wide[which])
         for row in range(rows):
             gate = wide_at + row * wide_stride
             _gate_row(gate, gate + mlp * 4, mlp, gate)
         quantise_rows(wide_at, wide_stride, rows, mlp, levels_at, scales_at, sums_at)
-        multiply(down, width, mlp, rows, levels_at, scales_at, sums_at, x_at, x_stride, add)
+        add_product(board, down, width, mlp, rows, levels_at, scales_at, sums_at, delta, x)
 
 
-@njit(**_OPTIONS)
-def head_logits(width, vocab, norm, head, eps, x, wanted, work, logits):  # type: ignore[no-untyped-def]
-    """Logits of the residual rows `wanted` (int64 [n]) to `logits`, float32 [n, vocab filled up to whole blocks]."""
-    levels, scales, sums, _, _, _, _, normed, _, _ = work
+@njit(**OPTIONS)
+def head_logits(board, width, vocab, norm, head, eps, x, wanted, work, logits):  # type: ignore[no-untyped-def]
+    """Logits of the residual rows `wanted` (int64 [n]) to `logits`, float32 [2, n, vocab filled up to whole blocks].
+
+    Returns which of the two holds them.
+    """
+    levels, scales, sums, _, _, _, _, _, normed, _, _ = work
     levels_at, scales_at, sums_at = _at(levels), _at(scales), _at(sums)
     for index in range(len(wanted)):
         norm_rows(
             _at(x) + wanted[index] * x.strides[0], 0, 1, width, norm, eps, _at(normed),
             levels_at + index * width * LEVEL_BYTES, scales_at + index * 4, sums_at + index * 4,
         )  # fmt: skip
-    out, stride = _at(logits), logits.strides[0]
-    multiply(head, vocab, width, len(wanted), levels_at, scales_at, sums_at, out, stride, np.int64(0))
+    return spread(board, head, vocab, width, len(wanted), levels_at, scales_at, sums_at, logits)

@@ -1,0 +1,69 @@
+"""A second thread for the compiled step, on whatever core has nothing else to do. It knows no network.
+
+The kernel is asked to run it only where nobody else wants the core (SCHED_IDLE, sched(7)): the event loop, a voice, a
+detector or another process takes the core back at once, and the step goes on alone (`sharing.py`).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from realtime.decoder.native import sharing
+from realtime.decoder.native.atomics import new_semaphore
+
+SETTLE_POLL_S = 0.001
+
+
+class Assistant:
+    """The thread and the board that it reads. One for a process, and for one step at a time."""
+
+    def __init__(self) -> None:
+        memory = np.zeros(sharing.BOARD_BYTES + 64, np.uint8)
+        start = -memory.ctypes.data % 64
+        self._words = memory[start : start + sharing.BOARD_BYTES].view(np.int64)
+        self._board = int(self._words.ctypes.data)
+        self._lock = threading.Lock()
+        self.is_there = new_semaphore(self._board + sharing.SEMAPHORE)
+        if self.is_there:
+            sharing.assist(self._board, 0)  # compiled before anybody waits for it
+            threading.Thread(target=self._run, name="decoder-assistant", daemon=True).start()
+
+    def _run(self) -> None:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        sharing.assist(self._board, -1)
+
+    @contextmanager
+    def step(self) -> Iterator[int]:
+        """The board for one step; 0, nobody's, where there is no assistant or another thread's step has it."""
+        if not self.is_there or not self._lock.acquire(blocking=False):
+            yield 0
+            return
+        try:
+            sharing.begin(self._board)
+            yield self._board
+        finally:
+            sharing.end(self._board)
+            self._lock.release()
+
+    def settle(self) -> None:
+        """Wait until nothing that a step lent is in the assistant's hands: before that memory goes."""
+        done, taken = sharing.DONE // 8, sharing.TAKEN // 8
+        while self._words[done] != self._words[taken]:
+            time.sleep(SETTLE_POLL_S)
+
+
+@functools.cache
+def assistant() -> Assistant | None:
+    """The process's assistant; None where there is no second core or no way to ask for idle ones only."""
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
+        return None
+    found = Assistant()
+    return found if found.is_there else None
