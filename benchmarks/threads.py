@@ -1,4 +1,4 @@
-"""What threads cost on few cores, torch's operators: `python -m benchmarks.threads`. The compiled step has one thread.
+"""What threads cost on few cores: `python -m benchmarks.threads`. Torch's operators, and the compiled step.
 
 One decoding row with 1 and 2 threads, spinning and sleeping, idle and beside a busy process.
 Each case runs in a process of its own, since OpenMP reads its settings once.
@@ -21,18 +21,21 @@ EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
 CONTEXT = 150
 STEPS = 60
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-CASES: tuple[tuple[str, int, dict[str, str]], ...] = (
-    ("1 thread", 1, {}),
-    ("2 threads, spinning", 2, {}),
-    ("2 threads, sleeping", 2, SLEEPING),
+TORCH, COMPILED, ASSISTED = "torch", "compiled", "assisted"
+CASES: tuple[tuple[str, str, int, dict[str, str]], ...] = (
+    ("torch, 1 thread", TORCH, 1, {}),
+    ("torch, 2 threads, spinning", TORCH, 2, {}),
+    ("torch, 2 threads, sleeping", TORCH, 2, SLEEPING),
+    ("compiled, 1 thread", COMPILED, 1, {}),
+    ("compiled, with the idle core", ASSISTED, 1, {}),
 )
 
 
-def measure(threads: int) -> float:
+def measure(step: str, threads: int) -> float:
     """Median ms of one decoding row at context CONTEXT."""
     from realtime.decoder import Decoder, Row  # noqa: PLC0415 - only the child needs torch
 
-    decoder = Decoder.load(EMBEDDED, threads=threads, native=False)
+    decoder = Decoder.load(EMBEDDED, threads=threads, native=step != TORCH, assisted=step == ASSISTED)
     seq = decoder.new(list(range(100, 100 + CONTEXT)))
     decoder.step([Row(seq, CONTEXT)])
     times = []
@@ -45,8 +48,8 @@ def measure(threads: int) -> float:
     return statistics.median(times) * 1000
 
 
-def child(threads: int, environment: dict[str, str]) -> float:
-    command = [sys.executable, "-m", "benchmarks.threads", str(threads)]
+def child(step: str, threads: int, environment: dict[str, str]) -> float:
+    command = [sys.executable, "-m", "benchmarks.threads", step, str(threads)]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
     return float(done.stdout.splitlines()[-1])
 
@@ -58,14 +61,14 @@ def spin() -> None:
 
 def main() -> None:
     if len(sys.argv) > 1:
-        print(measure(int(sys.argv[1])))
+        print(measure(sys.argv[1], int(sys.argv[2])))
         return
     table = Table("one row, median ms", "idle", "beside a busy process", title=f"{os.cpu_count()} cores")
-    rows = {name: [child(threads, environment)] for name, threads, environment in CASES}
+    rows = {name: [child(*case)] for name, *case in CASES}
     busy = multiprocessing.Process(target=spin, daemon=True)
     busy.start()
-    for name, threads, environment in CASES:
-        rows[name].append(child(threads, environment))
+    for name, *case in CASES:
+        rows[name].append(child(*case))
     busy.terminate()
     for name, values in rows.items():
         table.add_row(name, *(f"{value:.1f}" for value in values))

@@ -49,6 +49,16 @@ QUIET_CHROMIUM = (
     "--autoplay-policy=no-user-gesture-required",
     "--use-fake-device-for-media-stream",
 )
+POLL_MS = 50
+# What a failed wait tells of the page: its last events, and its states with their times, noted in the page itself.
+EVENTS_TOLD = 20
+NOTE_STATES = """
+window.statesSeen = [];
+setInterval(() => {
+  const state = window.forethought?.state, last = window.statesSeen.at(-1);
+  if (state !== undefined && last?.[1] !== state) window.statesSeen.push([Math.round(performance.now()), state]);
+}, 50);
+"""
 # The page names these failures itself; the browser's own line about them is no defect.
 EXPECTED_CONSOLE = ("Failed to load resource",)
 
@@ -178,6 +188,7 @@ class Visit:
     """One open page, and what its console said that nobody expected."""
 
     page: Page
+    url: str = ""
     complaints: list[str] = field(default_factory=list)
 
     @property
@@ -203,11 +214,32 @@ class Visit:
 
     def wait_for(self, expression: str, limit_s: float) -> None:
         """Until the expression is true. Asked from outside: the page's own policy forbids it to evaluate text."""
-        deadline = time.monotonic() + limit_s
+        asked = time.monotonic()
+        deadline, longest_s = asked + limit_s, 0.0
         while not self.page.evaluate(expression):
             if time.monotonic() > deadline:
-                raise AssertionError(f"not within {limit_s:g} s: {expression}\nstate {self.state}, turns {self.turns}")
-            self.page.wait_for_timeout(50)
+                raise AssertionError(f"not within {limit_s:g} s: {expression}\n{self._account(longest_s)}")
+            self.page.wait_for_timeout(POLL_MS)
+            last, asked = asked, time.monotonic()
+            longest_s = max(longest_s, asked - last)
+
+    def _account(self, longest_s: float) -> str:
+        """What page, server and test saw, for whoever has to find out why. longest_s: between two questions."""
+        events = [
+            f"{event['atMs']:.0f} {event['event']['type']} {event['event'].get('state', '')}"
+            for event in self.page.evaluate("window.forethought?.events ?? []")[-EVENTS_TOLD:]
+        ]
+        server = RunningServer(self.url)
+        lines = {
+            "states": self.page.evaluate("window.statesSeen"),
+            "notices": self.page.locator(".notice").all_inner_texts(),
+            "complaints": self.complaints,
+            "events": events,
+            "server": f"/healthz {server.get('/healthz')}",
+            "longest time between two questions": f"{longest_s:.1f} s, of {POLL_MS} ms",
+            "turns": self.page.evaluate("window.forethought?.turns ?? []"),
+        }
+        return "\n".join(f"{name}: {value}" for name, value in lines.items())
 
 
 @dataclass
@@ -219,7 +251,8 @@ class Chromium:
     def visit(self, url: str) -> Visit:
         """A page in a context of its own, with nothing stored."""
         page = self.browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-        visit = Visit(page)
+        page.add_init_script(NOTE_STATES)
+        visit = Visit(page, url)
         page.on("console", lambda message: _note_complaint(visit, message))
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         page.goto(f"{url}/")

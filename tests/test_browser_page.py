@@ -52,6 +52,15 @@ def test_the_welcome_shows_an_example_and_is_quiet(browser: Chromium, server: Ru
     assert visit.complaints == []
 
 
+def test_a_wait_in_vain_tells_what_the_page_saw(browser: Chromium, server: RunningServer) -> None:
+    visit = browser.visit(server.url)
+    visit.page.evaluate("console.error('somebody complains')")
+    with pytest.raises(
+        AssertionError, match=r"(?s)not within 0.3 s: false.*states: .*'idle'.*somebody complains.*/healthz"
+    ):
+        visit.wait_for("false", 0.3)
+
+
 def test_nothing_is_loaded_from_elsewhere(browser: Chromium, server: RunningServer) -> None:
     visit = browser.visit(server.url)
     names: list[str] = visit.page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")

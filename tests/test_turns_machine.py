@@ -151,7 +151,7 @@ def test_the_question_covers_no_more_than_8_s() -> None:
         (0.96, 0.6, 736, "endpoint"),
         (0.96, 0.5, 736, "endpoint"),
         (0.98, 0.5, 704, "endpoint"),
-        (0.98, None, 736, "endpoint"),
+        (0.98, None, 928, "silence"),
         (0.1, 0.8, 704, "mind"),
         (0.9, 0.8, 704, "agreement"),
         (0.7, 0.6, 736, "silence"),

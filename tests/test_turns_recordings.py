@@ -105,14 +105,15 @@ def test_a_mind_that_objects_keeps_the_turn_through_800_ms(voice: VoiceDetector,
     paused = with_pauses(pcm, natural_pauses(pcm, 250 * 16, len(pcm) - 500 * 16), 800)
     last = len(paused) - SECOND // 2
 
-    def mind(tentative: TentativeEnd) -> float:
-        return 1.0 if tentative.speech_end_sample > last else 0.0
+    def ends(objection: float) -> list[Committed]:
+        def mind(tentative: TentativeEnd) -> float:
+            return 1.0 if tentative.speech_end_sample > last else objection
 
-    policy = TurnPolicy.semantic_vad()
-    alone = committed(decisions_of(followed_by_quiet(paused), policy, voice, endpoint=endpoint))
-    with_mind = committed(decisions_of(followed_by_quiet(paused), policy, voice, endpoint=endpoint, mind=mind))
-    assert len(alone) > 1
-    (end,) = with_mind
+        policy = TurnPolicy.semantic_vad()
+        return committed(decisions_of(followed_by_quiet(paused), policy, voice, endpoint=endpoint, mind=mind))
+
+    assert len(ends(0.5)) > 1, "where the mind has nothing to say the melody ends the turn"
+    (end,) = ends(0.0)
     assert end.reason in {"agreement", "mind"} and (end.at_sample - end.speech_end_sample) / 16 < 200 + 32
 
 

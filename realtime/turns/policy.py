@@ -181,11 +181,14 @@ class TurnPolicy:
         patience = self.patience
         if self.mode is not TurnMode.SEMANTIC_VAD:
             return patience.ceiling_ms, CommitReason.SILENCE
-        mind = votes.get(MIND_VOTE, NEUTRAL)
+        if MIND_VOTE not in votes:
+            # While nobody has read the words, the sentence may as well have no end yet; and there is no answer either.
+            return patience.objected_ms, CommitReason.SILENCE
+        mind = votes[MIND_VOTE]
         endpoint = votes.get(ENDPOINT_VOTE, 0.0)
         if mind < MIND_OBJECTION:
             return patience.objected_ms, CommitReason.SILENCE
-        melody_is_sure = endpoint >= ENDPOINT_SURE and MIND_VOTE in votes
+        melody_is_sure = endpoint >= ENDPOINT_SURE
         goes_on = votes.get(ENDPOINT_VOTE, NEUTRAL) < ENDPOINT_OBJECTION  # what the voice says; one step less sure
         if not goes_on and (mind >= MIND_SURE or (melody_is_sure and mind >= MIND_LIKELY)):
             return patience.sure_ms, _who(True, endpoint >= ENDPOINT_LIKELY)
@@ -195,8 +198,7 @@ class TurnPolicy:
             return patience.plausible_ms, CommitReason.ENDPOINT
         if mind >= MIND_PLAUSIBLE:
             return patience.plausible_ms, CommitReason.SILENCE
-        # While nobody has read the words, the sentence may as well have no end yet.
-        return patience.ceiling_ms if MIND_VOTE in votes else patience.objected_ms, CommitReason.SILENCE
+        return patience.ceiling_ms, CommitReason.SILENCE
 
 
 def _who(mind: bool, endpoint: bool) -> CommitReason:
