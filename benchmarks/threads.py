@@ -64,11 +64,11 @@ def main() -> None:
         print(measure(sys.argv[1], int(sys.argv[2])))
         return
     table = Table("one row, median ms", "idle", "beside a busy process", title=f"{os.cpu_count()} cores")
-    rows = {name: [child(*case)] for name, *case in CASES}
+    rows = {name: [child(step, threads, environment)] for name, step, threads, environment in CASES}
     busy = multiprocessing.Process(target=spin, daemon=True)
     busy.start()
-    for name, *case in CASES:
-        rows[name].append(child(*case))
+    for name, step, threads, environment in CASES:
+        rows[name].append(child(step, threads, environment))
     busy.terminate()
     for name, values in rows.items():
         table.add_row(name, *(f"{value:.1f}" for value in values))
