@@ -26,10 +26,9 @@ types:
 imports:
 	$(BIN)/lint-imports
 
-# A machine that stands still for seconds fails what keeps time with the clock: such a test runs once more, and says so.
 unit:  ## what needs no clock on both cores, then what does, alone
 	$(BIN)/pytest -n 2 --dist loadfile -m "not soak and not realtime"
-	$(BIN)/pytest -m "realtime and not soak" --reruns 1 --rerun-show-tracebacks
+	$(BIN)/pytest -m "realtime and not soak"
 
 soak: setup-dev  ## slow proofs: ten minutes of four sessions on the beat, and the tests marked soak (5: there are none)
 	$(BIN)/pytest -m soak || test $$? -eq 5

@@ -61,6 +61,35 @@ def test_a_wait_in_vain_tells_what_the_page_saw(browser: Chromium, server: Runni
         visit.wait_for("false", 0.3)
 
 
+def test_a_channel_that_opens_before_anybody_waits_for_it_is_open(browser: Chromium, server: RunningServer) -> None:
+    visit = browser.visit(server.url)
+    is_open = visit.page.evaluate(
+        """async () => {
+            const { Wire } = await import("/page/wire.js");
+            const channel = Object.assign(new EventTarget(), { readyState: "connecting", close() {} });
+            window.RTCPeerConnection = class extends EventTarget {
+                iceGatheringState = "complete";
+                connectionState = "new";
+                localDescription = { sdp: "" };
+                addTransceiver() {}
+                createDataChannel() { return channel; }
+                async createOffer() { return {}; }
+                async setLocalDescription() {}
+                async setRemoteDescription() {
+                    channel.readyState = "open";
+                    channel.dispatchEvent(new Event("open"));
+                }
+                close() {}
+            };
+            window.fetch = async () => new Response("answer");
+            const connected = new Wire({}).connect(null, "").then(() => true);
+            return Promise.race([connected, new Promise((resolve) => setTimeout(() => resolve(false), 2000))]);
+        }"""
+    )
+    visit.page.context.close()
+    assert is_open
+
+
 def test_nothing_is_loaded_from_elsewhere(browser: Chromium, server: RunningServer) -> None:
     visit = browser.visit(server.url)
     names: list[str] = visit.page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")

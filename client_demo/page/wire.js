@@ -181,6 +181,8 @@ function gathered(peer) {
 
 /** @param {RTCPeerConnection} peer @param {RTCDataChannel} channel @returns {Promise<void>} */
 function opened(peer, channel) {
+  // It may have opened while the answer was still being applied, and says so only once.
+  if (channel.readyState === "open") return Promise.resolve();
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new WireFailure("no_media_path")), CHANNEL_LIMIT_MS);
     channel.addEventListener("open", () => {
