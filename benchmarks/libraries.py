@@ -28,7 +28,8 @@ import torch
 from benchmarks.decoder import EMBEDDED, machine, random_tokens, read_bandwidth_gb_s, summary
 from realtime.decoder import Decoder, Row
 from realtime.decoder.linear import Int8Linear, Matrix
-from realtime.decoder.native import multiply, step
+from realtime.decoder.native import step
+from realtime.decoder.native.multiply import KIND, multiply
 from realtime.decoder.native.products import pack
 
 ROWS = (1, 4, 8, 32)
@@ -53,9 +54,9 @@ def matrices() -> list[Matrix]:
 
 
 def native(chain: list[Matrix]) -> Run:
-    packed = [pack(m.weight.numpy(), m.scale.numpy(), multiply.KIND) for m in chain if m.scale is not None]
+    packed = [pack(m.weight.numpy(), m.scale.numpy(), KIND) for m in chain if m.scale is not None]
     most = max(ROWS)
-    levels = np.empty((most, MLP), multiply.KIND.activation)
+    levels = np.empty((most, MLP), KIND.activation)
     scales, sums = np.empty(most, np.float32), np.empty(most, np.int32)
     outputs = [np.empty((most, rows), np.float32) for rows, _ in CHAIN]
 
@@ -63,7 +64,7 @@ def native(chain: list[Matrix]) -> Run:
         at = levels.ctypes.data, scales.ctypes.data, sums.ctypes.data
         for blocks, (rows, columns), y in zip(packed, CHAIN, outputs, strict=True):
             step.quantise_rows(x.ctypes.data, x.strides[0], len(x), columns, *at)
-            multiply.multiply(blocks.ctypes.data, rows, columns, len(x), *at, y.ctypes.data, y.strides[0], 0)
+            multiply(blocks.ctypes.data, rows, columns, len(x), *at, y.ctypes.data, y.strides[0], 0)
             x = y[: len(x)]
         return x
 

@@ -188,7 +188,7 @@ class Visit:
     """One open page, and what its console said that nobody expected."""
 
     page: Page
-    url: str = ""
+    url: str
     complaints: list[str] = field(default_factory=list)
 
     @property

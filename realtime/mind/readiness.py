@@ -68,7 +68,7 @@ def readiness(
     ahead: int = 0,
 ) -> float:
     """A vote in 0..1; `words` is the number of words of the whole line; `prior` to `finish` None where not asked."""
-    if _is_made_up(words, unheard, finish, ahead):
+    if _nobody_spoke(words, unheard, finish, ahead):
         return NO_WORDS
     if ahead:
         return OBJECTS
@@ -99,7 +99,7 @@ def prior_sign(prior: float, unheard: int | None) -> float:
     return min(log_odds(prior), 0.0) if is_made_up else log_odds(prior)
 
 
-def _is_made_up(words: int, unheard: int | None, finish: float | None, ahead: int) -> bool:
+def _nobody_spoke(words: int, unheard: int | None, finish: float | None, ahead: int) -> bool:
     """Nobody spoke, and the decoder wrote a question all the same: a listener would have noted none of its words.
 
     A listener lags, so of a short line that tells nothing, unless the transcriber heard none of it either.

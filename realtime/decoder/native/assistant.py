@@ -15,35 +15,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime.decoder.native import sharing
 from realtime.decoder.native.atomics import new_semaphore
+from realtime.decoder.native.matrix import aligned
 
 SETTLE_POLL_S = 0.001
+
+
+def new_board() -> NDArray[np.int64] | None:
+    """The words that step and assistant share; None where this system has no semaphore for it."""
+    words = aligned(sharing.BOARD_BYTES).view(np.int64)
+    words.fill(0)
+    return words if new_semaphore(words.ctypes.data + sharing.SEMAPHORE) else None
 
 
 class Assistant:
     """The thread and the board that it reads. One for a process, and for one step at a time."""
 
-    def __init__(self) -> None:
-        memory = np.zeros(sharing.BOARD_BYTES + 64, np.uint8)
-        start = -memory.ctypes.data % 64
-        self._words = memory[start : start + sharing.BOARD_BYTES].view(np.int64)
-        self._board = int(self._words.ctypes.data)
+    def __init__(self, board: NDArray[np.int64]) -> None:
+        self._words = board
+        self._board = int(board.ctypes.data)
         self._lock = threading.Lock()
-        self.is_there = new_semaphore(self._board + sharing.SEMAPHORE)
-        if self.is_there:
-            sharing.assist(self._board, 0)  # compiled before anybody waits for it
-            threading.Thread(target=self._run, name="decoder-assistant", daemon=True).start()
+        sharing.assist(self._board, 0)  # compiled before anybody waits for it
+        threading.Thread(target=self._run, name="decoder-assistant", daemon=True).start()
 
     def _run(self) -> None:
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        try:
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        except OSError:
+            return  # a sandbox forbids it: nobody takes a tile, and every step computes its own
         sharing.assist(self._board, -1)
 
     @contextmanager
     def step(self) -> Iterator[int]:
-        """The board for one step; 0, nobody's, where there is no assistant or another thread's step has it."""
-        if not self.is_there or not self._lock.acquire(blocking=False):
+        """The board for one step; 0, nobody's, while another thread's step has it."""
+        if not self._lock.acquire(blocking=False):
             yield 0
             return
         try:
@@ -65,5 +73,5 @@ def assistant() -> Assistant | None:
     """The process's assistant; None where there is no second core or no way to ask for idle ones only."""
     if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
         return None
-    found = Assistant()
-    return found if found.is_there else None
+    board = new_board()
+    return None if board is None else Assistant(board)

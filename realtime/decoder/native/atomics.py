@@ -10,15 +10,12 @@ import ctypes
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils as untyped_cgutils
 from numba.core import types
 from numba.extending import intrinsic
 
-cgutils: Any = untyped_cgutils
+from realtime.decoder.native.vectors import I64, Emitter
 
 WORD_BYTES = 8
-SEMAPHORE_WORDS = 4  # sem_t of glibc and musl has 32 bytes
-I64 = ir.IntType(64)
 
 
 def _pointer(builder: Any, address: Any) -> Any:
@@ -62,8 +59,7 @@ def relax(_context: Any) -> Any:
     """A moment in which a waiting loop leaves the core's units to its sibling (PAUSE)."""
 
     def generate(target: Any, builder: Any, _signature: Any, _values: Any) -> Any:
-        kind = ir.FunctionType(ir.VoidType(), [])
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
+        Emitter(builder).call("llvm.x86.sse2.pause", ir.VoidType())
         return target.get_dummy_value()
 
     return types.void(), generate
@@ -74,8 +70,7 @@ def cycles(_context: Any) -> Any:
     """The core's time stamp, in cycles of its nominal clock: for short differences on one thread."""
 
     def generate(_target: Any, builder: Any, _signature: Any, _values: Any) -> Any:
-        kind = ir.FunctionType(I64, [])
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.readcyclecounter"), [])
+        return Emitter(builder).call("llvm.readcyclecounter", I64)
 
     return types.int64(), generate
 
@@ -89,7 +84,7 @@ ALL: tuple[Any, ...] = (load, store, exchange, relax, cycles, sem_wait, sem_post
 
 
 def new_semaphore(address: int) -> bool:
-    """A semaphore of one process at `address`, at 0; False where this system has none without a name."""
+    """A semaphore of one process, at 0, in the 32 bytes at `address`; False where there is none without a name."""
     try:
         return bool(ctypes.CDLL(None).sem_init(ctypes.c_void_p(address), 0, 0) == 0)
     except (OSError, AttributeError):

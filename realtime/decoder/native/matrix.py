@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from realtime.decoder.linear import Matrix
-from realtime.decoder.native import multiply, step
+from realtime.decoder.native import step
+from realtime.decoder.native.multiply import KIND, OUTPUTS, multiply
 from realtime.decoder.native.products import pack, unpacked
 
 
@@ -29,13 +30,13 @@ class NativeMatrix(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`x @ W.T`: rows x [n, in] float32 to [n, out] float32."""
         rows = np.ascontiguousarray(x.numpy(), np.float32)
-        n, filled = len(rows), -(-self.outputs // multiply.OUTPUTS) * multiply.OUTPUTS
-        levels = np.empty((n, self.inputs), multiply.KIND.activation)
+        n, filled = len(rows), -(-self.outputs // OUTPUTS) * OUTPUTS
+        levels = np.empty((n, self.inputs), KIND.activation)
         scales, sums = np.empty(n, np.float32), np.empty(n, np.int32)
         out = np.empty((n, filled), np.float32)
         levels_at, scales_at, sums_at = levels.ctypes.data, scales.ctypes.data, sums.ctypes.data
         step.quantise_rows(rows.ctypes.data, rows.strides[0], n, self.inputs, levels_at, scales_at, sums_at)
-        multiply.multiply(
+        multiply(
             self._packed.ctypes.data, self.outputs, self.inputs, n, levels_at, scales_at, sums_at,
             out.ctypes.data, out.strides[0], 0,
         )  # fmt: skip
@@ -43,7 +44,7 @@ class NativeMatrix(nn.Module):
 
     def rows(self, ids: Tensor) -> Tensor:
         """Rows of the matrix: float32 [n, in]. ids: int64 [n]."""
-        weight, scale = unpacked(self._packed, self.inputs, ids.numpy(), multiply.KIND)
+        weight, scale = unpacked(self._packed, self.inputs, ids.numpy(), KIND)
         return torch.from_numpy(weight.astype(np.float32) * scale[:, None])
 
 
@@ -51,7 +52,7 @@ def packed_bytes(matrix: Matrix) -> NDArray[np.uint8]:
     """The matrix as the products read it."""
     matrix = matrix.quantised()
     assert matrix.scale is not None
-    return pack(matrix.weight.contiguous().numpy(), matrix.scale.float().numpy(), multiply.KIND)
+    return pack(matrix.weight.contiguous().numpy(), matrix.scale.float().numpy(), KIND)
 
 
 def aligned(size: int) -> NDArray[np.uint8]:

@@ -24,16 +24,16 @@ _LINE = 64
 TICKET, DONE, RUNNING, SEMAPHORE, OWN = (place * _LINE for place in range(5))
 _PRODUCTS = 5 * _LINE
 _PRODUCT_BYTES = 2 * _LINE
-# A product's description stays until the assistant can no longer look for it: it has seen a newer ticket by then.
-_KEPT_PRODUCTS = 4
+# Two, in turn: while a description is written, the ticket in force still points to the other one.
+_KEPT_PRODUCTS = 2
 BOARD_BYTES = _PRODUCTS + _KEPT_PRODUCTS * _PRODUCT_BYTES
 # The step's own words: the number of the last product, and how many tiles the assistant has taken so far.
 _NUMBER, TAKEN = OWN, OWN + 8
 
-# The ticket: product in the upper bits, then the next tile, then the assistant's last.
-_TILE_BITS = 16
-_TILES = (1 << _TILE_BITS) - 1
-_NEXT = np.int64(1 << _TILE_BITS)
+# The ticket: product in the upper bits, then the next tile, then the assistant's last. No product has so many tiles.
+TILE_BITS = 16
+TILES = (1 << TILE_BITS) - 1
+_NEXT = np.int64(1 << TILE_BITS)
 # Few rows wait for memory; a longer tile is read in one go.
 _FEW_ROWS = 6
 # Besides twice a tile: some 10 µs.
@@ -74,7 +74,8 @@ def _compute(product, tile):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
-def _product_at(board, number):  # type: ignore[no-untyped-def]
+def product_at(board, number):  # type: ignore[no-untyped-def]
+    """Where a product is described; its first word is the number of its tiles."""
     return board + _PRODUCTS + number % _KEPT_PRODUCTS * _PRODUCT_BYTES
 
 
@@ -89,7 +90,7 @@ def multiply_together(board, matrix, outputs, inputs, rows, levels, scales, sums
     tiles = (blocks + blocks_a_tile - 1) // blocks_a_tile
     number = _load(board + _NUMBER) + 1
     _store(board + _NUMBER, number)
-    product = _product_at(board, number)
+    product = product_at(board, number)
     _store(product, tiles)
     _store(product + 8, blocks)
     _store(product + 16, blocks_a_tile)
@@ -101,14 +102,14 @@ def multiply_together(board, matrix, outputs, inputs, rows, levels, scales, sums
     _store(product + 64, sums)
     _store(product + 72, out)
     _store(product + 80, out_stride)
-    _store(board + TICKET, number << (2 * _TILE_BITS))
+    _store(board + TICKET, number << (2 * TILE_BITS))
 
     own, took = 0, np.int64(0)
     ticket = _load(board + TICKET)
-    while (ticket >> _TILE_BITS) & _TILES < tiles:
+    while (ticket >> TILE_BITS) & TILES < tiles:
         if _exchange(board + TICKET, ticket, ticket + _NEXT):
             since = _cycles()
-            _compute(product, (ticket >> _TILE_BITS) & _TILES)
+            _compute(product, (ticket >> TILE_BITS) & TILES)
             took = _cycles() - since
             own += 1
         ticket = _load(board + TICKET)
@@ -118,7 +119,7 @@ def multiply_together(board, matrix, outputs, inputs, rows, levels, scales, sums
     since = _cycles()
     while _load(board + DONE) < taken:
         if _cycles() - since > 2 * took + _PATIENCE_CYCLES:
-            _compute(product, ticket & _TILES)
+            _compute(product, ticket & TILES)
             return False
         _relax()
     return True
@@ -132,11 +133,11 @@ def assist(board, steps):  # type: ignore[no-untyped-def]
         steps -= 1
         while _load(board + RUNNING) != 0:
             ticket = _load(board + TICKET)
-            product = _product_at(board, ticket >> (2 * _TILE_BITS))
-            tile = (ticket >> _TILE_BITS) & _TILES
-            # A description that is just being replaced belongs to a newer ticket: then the exchange fails.
+            product = product_at(board, ticket >> (2 * TILE_BITS))
+            tile = (ticket >> TILE_BITS) & TILES
+            # Another product may have taken the description's place meanwhile: then this ticket is void.
             if tile >= _load(product):
                 _relax()
-            elif _exchange(board + TICKET, ticket, ((ticket >> _TILE_BITS) + 1) << _TILE_BITS | tile):
+            elif _exchange(board + TICKET, ticket, ((ticket >> TILE_BITS) + 1) << TILE_BITS | tile):
                 _compute(product, tile)
                 _store(board + DONE, _load(board + DONE) + 1)
