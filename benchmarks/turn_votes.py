@@ -7,7 +7,8 @@ Beneath a Steel Sky or Flight of the Amazon Queen, Debian packages both), 110 li
 quiet places. On these the thresholds of `realtime.mind.readiness` and `realtime.turns.policy` were chosen. *Test*: the
 seed samples and pocketsphinx-testdata (`benchmarks.samples`). Printed: what the voters say at pauses and at ends, the
 waits, and how many turns were cut into.
-`--json` keeps every vote with the numbers it was made of.
+`--melody` asks the end-of-turn model, too, as a model is served that does not hear endings itself. `--json` keeps every
+vote with the numbers it was made of.
 """
 
 from __future__ import annotations
@@ -103,11 +104,13 @@ def tuning() -> Iterator[tuple[Source, Pcm16]]:
 class Ear:
     """One turn through detectors, engine and machine, without waiting."""
 
-    def __init__(self, core: EngineCore, policy: TurnPolicy | None = None) -> None:
+    def __init__(
+        self, core: EngineCore, policy: TurnPolicy | None = None, endpoint: EndpointDetector | None = None
+    ) -> None:
         self._core = core
         self._policy = policy or TurnPolicy.semantic_vad()
         self._voice = VoiceDetector.load(MODELS / "vad")
-        self._endpoint = EndpointDetector.load(MODELS / "endpoint")
+        self._endpoint = endpoint
 
     def hear(
         self, group: str, name: str, pcm: Pcm16, speech_end: int, pauses: list[tuple[int, int]]
@@ -155,7 +158,7 @@ class Ear:
             case TentativeEnd():
                 self._send_audio(decision.turn, decision.at_sample)
                 self._ask_mind(decision)
-            case AskEndpoint():
+            case AskEndpoint() if self._endpoint is not None:
                 p = self._endpoint.probability(self._listener.audio(decision.from_sample, decision.to_sample))
                 self._cast("endpoint", decision.turn, decision.attempt, p)
             case Revoked():
@@ -303,9 +306,10 @@ def main() -> None:
     parser.add_argument("--variants", type=int, default=2)
     parser.add_argument("--only", choices=GROUPS)
     parser.add_argument("--talkie", type=Path, action="append", default=[], help="a game's folder, for the actors")
+    parser.add_argument("--melody", action="store_true", help="ask the end-of-turn model, too")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    ear = Ear(open_engine())
+    ear = Ear(open_engine(), endpoint=EndpointDetector.load(MODELS / "endpoint") if arguments.melody else None)
     outcomes: list[Outcome] = []
     votes: list[Vote] = []
     for group, name, pcm, speech_end, pauses in recordings(arguments.variants, arguments.talkie):

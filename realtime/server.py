@@ -22,7 +22,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 import uvicorn
@@ -36,6 +36,7 @@ from realtime.clock import Clock, MonotonicClock
 from realtime.conversation import Conversation, Services
 from realtime.engine.client import EngineClient
 from realtime.engine.config import EngineConfig
+from realtime.engine.messages import Ready
 from realtime.errors import ConfigurationError, ForethoughtError, LimitError
 from realtime.heap import give_back_freed_memory, trim
 from realtime.metrics import Metrics
@@ -146,7 +147,9 @@ class Server:
         if self._record_dir is None:
             protocol = open_protocol(self.settings, opening, RandomIds())
         else:
-            recorder = SessionRecorder(self.settings, opening, self._record_dir, self._detectors)
+            recorder = SessionRecorder(
+                self.settings, opening, self._record_dir, self._detectors, has_endpoint=services.endpoint is not None
+            )
             services, link, protocol = recorder.services(services), recorder.link(link), recorder.protocol
         conversation = Conversation(services, link, protocol)
         self._conversations.add(conversation)
@@ -229,12 +232,12 @@ class Server:
             detector = await loop.run_in_executor(self._executor, VoiceDetector.load, VAD_MODEL)
         else:
             detector = WebRtcVoiceDetector()
-        endpoint = None
-        if turns.use_endpoint_model:
-            endpoint = await loop.run_in_executor(self._executor, EndpointDetector.load, ENDPOINT_MODEL)
         voice = open_voice(_voice_settings(self.settings.speech))
         await voice.warm_up()
-        await self.engine.wait_ready()
+        ready = await self.engine.wait_ready()
+        endpoint = None
+        if asks_endpoint_model(turns.use_endpoint_model, ready):
+            endpoint = await loop.run_in_executor(self._executor, EndpointDetector.load, ENDPOINT_MODEL)
         self._services = Services(
             self.settings,
             self.clock,
@@ -348,6 +351,11 @@ class _Http(uvicorn.Server):
 
     def capture_signals(self) -> Any:
         return contextlib.nullcontext()
+
+
+def asks_endpoint_model(wanted: bool | Literal["auto"], ready: Ready) -> bool:
+    """Whether the end-of-turn model has a vote: see `TurnSettings.use_endpoint_model`."""
+    return not ready.hears_endings if wanted == "auto" else wanted
 
 
 def _on_signals(act: Any) -> None:

@@ -82,7 +82,10 @@ class TurnSettings(_Section):
     detection: Literal["semantic_vad", "server_vad"] = "semantic_vad"
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
     voice_detector: Literal["silero", "webrtc"] = "silero"
-    use_endpoint_model: bool = True
+    use_endpoint_model: bool | Literal["auto"] = "auto"
+    """Ask the end-of-turn model in every pause. auto: only where the model itself cannot tell an end by how it sounded;
+    beside one that can it was right no more often and took the second core just when the answer is made
+    (docs/turns.md)."""
 
 
 class ThinkingSettings(_Section):

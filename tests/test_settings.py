@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from realtime.engine.messages import CHANNEL_VERSION, Ready
 from realtime.errors import ConfigurationError
+from realtime.server import asks_endpoint_model
 from realtime.settings import load_settings
 
 
@@ -48,3 +50,16 @@ def test_effort_is_a_budget_in_ms() -> None:
     budgets = [thinking.budget_ms(effort) for effort in ("minimal", "low", "medium", "high", "xhigh")]
     assert budgets == sorted(budgets) and budgets[0] == 0
     assert thinking.budget_ms(None) == thinking.budget_ms(thinking.effort)
+
+
+@pytest.mark.parametrize(
+    ("said", "hears_endings", "asked"),
+    [(None, True, False), (None, False, True), ("true", True, True), ("false", False, False), ("auto", False, True)],
+)
+def test_the_end_of_turn_model_is_asked_where_the_model_hears_no_endings(
+    said: str | None, hears_endings: bool, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if said is not None:
+        monkeypatch.setenv("FORETHOUGHT_TURNS__USE_ENDPOINT_MODEL", said)
+    ready = Ready(CHANNEL_VERSION, "m", 1, "cpu", 0.0, "", hears_endings)
+    assert asks_endpoint_model(load_settings().turns.use_endpoint_model, ready) is asked

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import msgspec
 
-CHANNEL_VERSION = 1
+CHANNEL_VERSION = 2
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 INPUT_SAMPLE_RATE_HZ = 16_000
 
@@ -206,6 +206,7 @@ class Ready(_Message, frozen=True, tag="ready"):
     device: str
     load_ms: float
     human_speech: str  # how well it hears people, in words, for every place that shows the model
+    hears_endings: bool  # its vote on the end of a turn rests on how the last words sounded, too
 
 
 class Note(_Message, frozen=True, tag="note"):

@@ -45,9 +45,12 @@ class SessionRecorder:
     Args:
         directory: where the tape is written, as `<session>.session.tape`.
         models: SHA-256 sums for the header.
+        has_endpoint: the end-of-turn model is asked.
     """
 
-    def __init__(self, settings: Settings, opening: Opening, directory: Path, models: dict[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, opening: Opening, directory: Path, models: dict[str, str], *, has_endpoint: bool
+    ) -> None:
         seed = secrets.token_bytes(SEED_BYTES)
         self.protocol: ProtocolSession = open_protocol(settings, opening, SeededIds(seed))
         header = r.Header(
@@ -56,7 +59,7 @@ class SessionRecorder:
             models=models,
             opening=asdict(opening),
             seed=seed,
-            has_endpoint=settings.turns.use_endpoint_model,
+            has_endpoint=has_endpoint,
         )
         path = directory / f"{self.protocol.session_id}.session.tape"
         self._tape = TapeWriter(path, header, settings.server.record_mb * BYTES_PER_MB)

@@ -58,6 +58,11 @@ class Transcriber:
         self._vocabulary = vocabulary
         self._sentence_ends = vocabulary.sentence_ends()
 
+    @property
+    def hears_endings(self) -> bool:
+        """It tells the end of a turn by how the last words sounded, too, and not by the words alone."""
+        return self.ending is not None and self.ending.sound is not None
+
     def write(
         self,
         agreed: Sequence[Token],
