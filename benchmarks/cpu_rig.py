@@ -57,6 +57,7 @@ def open_core(clock: Clock, rehearsal_interval_ms: int | None = None) -> EngineC
         right_context_ms=None,
         note_interval_ms=settings.note_interval_ms,
         nice=0,
+        assisted=False,  # CPU time of two threads at once is no time that anybody waits
         rehearsal_interval_ms=(
             settings.rehearsal_interval_ms if rehearsal_interval_ms is None else rehearsal_interval_ms
         ),

@@ -26,6 +26,7 @@ from realtime.engine import messages as m
 from realtime.engine.client import EngineChannel
 from realtime.errors import EngineError, EngineLost, ForethoughtError, LimitError
 from realtime.exchange import Exchange
+from realtime.foreseen import ForeseenVoice
 from realtime.hearing import Hearing
 from realtime.metrics import TurnMetrics
 from realtime.protocol import (
@@ -53,7 +54,7 @@ from realtime.turns import Decision, Suspicion, TurnMachine, TurnPolicy
 from realtime.turns.decisions import SILENCE_DBFS, level_dbfs
 from realtime.turns.detectors import EndpointDetector, FrameDetector
 from realtime.turns.listener import as_float32
-from tts_bridge import Playout, PlayoutFrame, Voice
+from tts_bridge import Playout, PlayoutFrame, Segmenter, Voice
 
 log = structlog.get_logger("conversation")
 
@@ -112,6 +113,7 @@ class Conversation:
         self._over = asyncio.Event()
         self._over_reason = "closed"
         self._playout = Playout(link.output_rate_hz)
+        self._voice = ForeseenVoice(services.voice, self.spawn)
         self._starved_frames = 0  # of those, what the metrics know already
         self._hearing = Hearing(
             services.detector.stream(),
@@ -328,12 +330,24 @@ class Conversation:
         return Speaking(
             turn,
             attempt,
-            voice=self._services.voice,
-            speed=self._protocol.config.speed * self._services.settings.speech.speed,
+            voice=self._voice,
+            speed=self._speed,
             playout=self._playout,
             executor=self._services.executor,
             **callbacks,
         )
+
+    def foresee(self, text: str, *, whole: bool) -> None:
+        """An answer that was rehearsed begins with `text`: its first clause may as well be said ahead."""
+        if self._services.settings.speech.foresees:
+            segmenter = Segmenter()
+            clauses = segmenter.push(text) or (segmenter.finish() if whole else [])
+            if clauses and clauses[0].spoken.strip():
+                self._voice.foresee(clauses[0].spoken, self._speed)
+
+    @property
+    def _speed(self) -> float:
+        return self._protocol.config.speed * self._services.settings.speech.speed
 
     def turn_closed(self, turn: Turn, heard: str, status: str) -> None:
         """The one canonical line of a turn, its metrics, and its words for a new engine."""

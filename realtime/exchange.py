@@ -275,6 +275,10 @@ class Exchange(Answering):
             turn.note_tokens += message.tokens
             self._shell.emit(self._protocol.note(turn.item, turn.number, message.text, message.tokens, message.at_ms))
             return
+        if isinstance(message, m.Foreseen):
+            if not turn.is_committed and self._protocol.config.speaks:
+                self._shell.foresee(message.text, whole=message.whole)
+            return
         if message.attempt != turn.attempt or message.attempt == turn.void_attempt:
             return
         match message:

@@ -9,18 +9,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import Protocol
 
 import numpy as np
 import structlog
 
 from realtime.errors import VoiceError
-from tts_bridge import Clause, Playout, PlayoutFull, Segmenter, Voice, VoiceFailure, ready_for_playout
+from tts_bridge import Clause, Pcm, Playout, PlayoutFull, Segmenter, VoiceFailure, ready_for_playout
 
 log = structlog.get_logger("speaking")
 
 # Clauses that may wait for the voice; one is some 2 s of speech, so this is minutes.
 MAX_WAITING_CLAUSES = 64
 PLAYOUT_FULL_WAIT_S = 0.1
+
+
+class Says(Protocol):
+    """What is asked of a voice here: see `tts_bridge.Voice`."""
+
+    async def synthesise(self, text: str, *, speed: float = 1.0) -> Pcm: ...
 
 
 class Speaking:
@@ -38,7 +45,7 @@ class Speaking:
         turn: int,
         attempt: int,
         *,
-        voice: Voice,
+        voice: Says,
         speed: float,
         playout: Playout,
         executor: Executor,

@@ -141,7 +141,10 @@ def test_a_thought_states_what_was_measured_in_its_own_turn(decoder: Decoder, re
     talk = Talk(decoder, rehearsal_interval_ms=rehearsal_interval_ms)
     for turn, (hz, number) in enumerate([(210.0, " 210"), (120.0, " 120"), (331.0, " 330")], 1):
         talk.begin(turn)
-        assert talk.speak(turn, spoken(hz, 0.5)) == [], "nobody hears a rehearsal"
+        foreseen = [message for message in talk.speak(turn, spoken(hz, 0.5)) if isinstance(message, m.Foreseen)]
+        assert [(message.turn, message.text.strip()) for message in foreseen] == [(turn, ANSWER)] * bool(
+            rehearsal_interval_ms
+        ), "of all that was rehearsed, how the answer begins is told, once"
         said = talk.end(turn, 1)
         assert (thought_of(said), answer_of(said)) == (thought(number), ANSWER)
         talk.tell(m.Commit(session="s", turn=turn, attempt=1, item=f"item_{turn}"))

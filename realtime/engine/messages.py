@@ -250,6 +250,18 @@ class Transcript(_Message, frozen=True, tag="transcript"):
     finish: float | None = None
 
 
+class Foreseen(_Message, frozen=True, tag="foreseen"):
+    """How the answer would have begun if the turn had ended a moment ago; `whole` if there is no more of it.
+
+    For a voice that has time: it may never be said.
+    """
+
+    session: str
+    turn: int
+    text: str
+    whole: bool
+
+
 class Answer(_Message, frozen=True, tag="answer"):
     """A piece of the answer of one attempt."""
 
@@ -302,7 +314,7 @@ class Pong(_Message, frozen=True, tag="pong"):
     rss_bytes: int
 
 
-FromEngine = Ready | Note | Thought | Transcript | Answer | Timing | Done | Fault | Pong
+FromEngine = Ready | Note | Thought | Transcript | Foreseen | Answer | Timing | Done | Fault | Pong
 
 _encoder = msgspec.msgpack.Encoder()
 _to_engine: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)

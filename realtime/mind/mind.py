@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from realtime.decoder.scheduler import Service
 from realtime.engine.messages import FromEngine, Transcript
+from realtime.mind import reports
 from realtime.mind.attempt import Attempt
 from realtime.mind.cues import Voice
 from realtime.mind.dialect import Dialect
@@ -295,10 +296,11 @@ class Mind:
         if attempt is not None and lane is attempt.speaking.think:
             return attempt.think(token)
         if rehearsal is not None and lane is rehearsal.lane:
-            rehearsal.lane.accept(token, logprob)
+            rehearsal.answer += rehearsal.lane.accept(token, logprob).answer
             if rehearsal.is_over:
                 self._drop_rehearsal()
                 self._fold_if_whole()
+                return reports.of_rehearsal(self._session, self._open_turn(), rehearsal)
         return []
 
     def holds(self, lane: Lane) -> bool:

@@ -1,8 +1,9 @@
 """Rehearsals: the answer to what has been heard so far, tried out while the user goes on speaking.
 
-Nobody hears a rehearsal and no message tells of it. What it wrote becomes the draft of the next attempt, so that at
-the end of the turn most of the thought and of the first clause is checked in one step instead of being written token
-by token. It knows lanes and symbols; when there is time for one, the engine decides.
+Nobody hears a rehearsal. What it wrote becomes the draft of the next attempt, so that at the end of the turn most of
+the thought and of the first clause is checked in one step instead of being written token by token. How its answer
+begins is told, so that a voice can say that ahead. It knows lanes and symbols; when there is time for one, the engine
+decides.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Rehearsal:
 
     lane: AnswerLane
     tail: list[Symbol]
+    answer: str = ""
 
     @property
     def is_over(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from realtime.engine.messages import Answer, Done, FromEngine, Thought, Transcript
-from realtime.mind.lanes import AnswerLane, Pieces
+from realtime.engine.messages import Answer, Done, Foreseen, FromEngine, Thought, Transcript
+from realtime.mind.lanes import AnswerLane, Phase, Pieces
+from realtime.mind.rehearsal import Rehearsal
 from realtime.mind.turn import Turn
 
 
@@ -36,3 +37,12 @@ def of_thought(session: str, turn: Turn, attempt: int, text: str, tokens: int) -
     """What the think lane wrote while the answer was being spoken."""
     return [Thought(session=session, turn=turn.number, attempt=attempt, text=text, tokens=tokens,
                     at_ms=turn.heard_ms, while_speaking=True)]  # fmt: skip
+
+
+def of_rehearsal(session: str, turn: Turn, rehearsal: Rehearsal) -> list[FromEngine]:
+    """How the answer begins, where it does, and other than the last rehearsal of the turn told."""
+    if not rehearsal.answer or rehearsal.answer == turn.foreseen:
+        return []
+    turn.foreseen = rehearsal.answer
+    whole = rehearsal.lane.phase is Phase.ENDED
+    return [Foreseen(session=session, turn=turn.number, text=rehearsal.answer, whole=whole)]

@@ -50,4 +50,5 @@ class Turn:
     noted_frames: int = 0
     closed: bool = False  # the user's part is history already
     tried: Tried = field(default_factory=Tried)
+    foreseen: str = ""  # how the answer begins, by the last rehearsal that came so far
     answer: str = ""
