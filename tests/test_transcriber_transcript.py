@@ -99,12 +99,12 @@ def test_a_common_prefix_is_common(one: list[Token], other: list[Token]) -> None
 
 
 def test_marks_alone_and_doubtful_words_in_silence_say_nothing() -> None:
-    assert says_nothing([], 0.0)
-    assert says_nothing(text((".", 3)), 0.0)
+    assert says_nothing([], lambda: 0.0)
+    assert says_nothing(text((".", 3)), lambda: 0.0)
     doubtful = [Token(1, 3, -1.5, begins=True, letters="you")]
-    assert says_nothing(doubtful, 0.7)
-    assert not says_nothing(doubtful, 0.5)
-    assert not says_nothing(CARDS, 0.7)
+    assert says_nothing(doubtful, lambda: 0.7)
+    assert not says_nothing(doubtful, lambda: 0.5)
+    assert not says_nothing(CARDS, lambda: 0.7)
 
 
 def test_the_longest_text_is_faster_than_anybody_speaks() -> None:

@@ -85,14 +85,15 @@ class Transcriber:
         prompt = [*shape.start, *(token.id for token in text)]
         known = len(shape.start) + kept - 1 if kept else 0  # the last token is read again, to be told what follows it
         pending = prompt[known:]
-        written.count, silent, ending = known, 0.0, -math.inf
+        written.count, ending = known, -math.inf
+        opening: list[Tensor] = []  # the row that tells whether nobody speaks, where it was computed
         while True:
             guess = draft.guess(GUESS_MOST)
             hidden, at = network.write([*pending, *guess], written, heard)
             first = len(pending) - 1
             right = 0
             if written.count == len(pending) + len(guess) and not agreed:
-                silent = network.silent(hidden[0])
+                opening.append(hidden[0])
             logits = network.allowed(network.logits(hidden[first:]), from_first=not text)
             best = logits.argmax(1).tolist()
             logprobs = (logits[range(len(best)), best] - logits.logsumexp(1)).tolist()
@@ -102,7 +103,8 @@ class Transcriber:
                 if (is_over or (token is not None and token.is_mark)) and text and not text[-1].is_mark:
                     ending = self._ending(hidden[first + row], logits[row])
                 if token is None or is_over:
-                    return Text([]) if says_nothing(text, silent) else Text(text, ending)
+                    is_nothing = says_nothing(text, lambda: max(map(network.silent, opening), default=0.0))
+                    return Text([]) if is_nothing else Text(text, ending)
                 text.append(token)
                 draft.follow([token.id])
                 if row >= len(guess) or guess[row] != token.id:

@@ -7,7 +7,7 @@ it begins again at the beginning, and it guesses at a word that is cut in two. B
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 # The next word listens later than the last one, give or take; from the end of a text to its beginning is further back.
@@ -58,11 +58,14 @@ def is_loop(text: Sequence[Token], following: Token) -> bool:
     )
 
 
-def says_nothing(text: Sequence[Token], silent: float) -> bool:
-    """Whether nobody has said `text`. silent: how probable the network finds it that nobody speaks, 0..1."""
+def says_nothing(text: Sequence[Token], silent: Callable[[], float]) -> bool:
+    """Whether nobody has said `text`. silent: how probable the network finds it that nobody speaks, 0..1.
+
+    Who is sure of the words is not asked.
+    """
     if not any(token.letters for token in text):
         return True
-    return silent > SILENT_LEAST and sum(token.logprob for token in text) / len(text) < UNSURE_MOST
+    return sum(token.logprob for token in text) / len(text) < UNSURE_MOST and silent() > SILENT_LEAST
 
 
 def most_tokens(frames: int) -> int:
