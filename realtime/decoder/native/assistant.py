@@ -37,7 +37,9 @@ class Assistant:
     def __init__(self, board: NDArray[np.int64]) -> None:
         self._words = board
         self._board = int(board.ctypes.data)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._depth = 0  # of steps within steps, of whoever has the lock
+        self._left: tuple[NDArray[np.float32], ...] = ()
         sharing.assist(self._board, 0)  # compiled before anybody waits for it
         threading.Thread(target=self._run, name="decoder-assistant", daemon=True).start()
 
@@ -50,16 +52,30 @@ class Assistant:
 
     @contextmanager
     def step(self) -> Iterator[int]:
-        """The board for one step; 0, nobody's, while another thread's step has it."""
+        """The board for one step; 0, nobody's, while another thread's step has it.
+
+        A step within a step of the same thread has the board, too: between its products the assistant stays awake.
+        """
         if not self._lock.acquire(blocking=False):
             yield 0
             return
         try:
-            sharing.begin(self._board)
+            if not self._depth:
+                sharing.begin(self._board)
+            self._depth += 1
             yield self._board
         finally:
-            sharing.end(self._board)
+            self._depth -= 1
+            if not self._depth:
+                sharing.end(self._board)
             self._lock.release()
+
+    def leave(self, *memory: NDArray[np.float32]) -> None:
+        """Keep what a late tile reads and writes, until the next one is late: by then it has been done.
+
+        Within a step; nobody else may read or change that memory any more.
+        """
+        self._left = memory
 
     def settle(self) -> None:
         """Wait until nothing that a step lent is in the assistant's hands: before that memory goes."""

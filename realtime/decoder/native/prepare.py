@@ -27,6 +27,7 @@ def main() -> None:
     begin = time.monotonic()
     # They choose the kind when they are imported.
     from realtime.decoder.native.assistant import assistant  # noqa: PLC0415
+    from realtime.decoder.native.dense import NativeDense  # noqa: PLC0415
     from realtime.decoder.native.matrix import NativeMatrix  # noqa: PLC0415
     from realtime.decoder.native.network import NativeNetwork  # noqa: PLC0415
 
@@ -39,6 +40,7 @@ def main() -> None:
     logits = network.compute(torch.ones(1, 16), [Row(seq, 1, want_logits=True)], [0], network.new_cache(1, 16))
     assert logits.isfinite().all()
     assert NativeMatrix(matrix(16))(torch.ones(1, 16)).isfinite().all()
+    assert NativeDense(torch.ones(16, 16), torch.ones(16))(torch.ones(1, 16)).isfinite().all()
     sys.stdout.write(f"kernels for {kind.name} ready in {time.monotonic() - begin:.1f} s\n")
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 
 from realtime.decoder.native import atomics
+from realtime.decoder.native.dense_products import DENSE_OUTPUTS, multiply_dense, multiply_dense_blocks
 from realtime.decoder.native.multiply import OPTIONS, OUTPUTS, multiply_blocks
 
 # Places on the board, in bytes. What one thread writes often has a cache line of its own.
@@ -36,6 +37,11 @@ TILES = (1 << TILE_BITS) - 1
 _NEXT = np.int64(1 << TILE_BITS)
 # Few rows wait for memory; a longer tile is read in one go.
 _FEW_ROWS = 6
+# Of float32 weights: shorter tiles are claimed more often and fetch what the other thread computes, longer ones wait
+# longer at the end.
+_DENSE_TILE_BYTES = 100_000
+# Which product a description is of.
+_INT8, _FLOAT32 = np.int64(0), np.int64(1)
 # Besides twice a tile: some 10 µs.
 _PATIENCE_CYCLES = 30_000
 
@@ -66,11 +72,14 @@ def _compute(product, tile):  # type: ignore[no-untyped-def]
     """One tile of a product on the board."""
     blocks, blocks_a_tile = _load(product + 8), _load(product + 16)
     first = tile * blocks_a_tile
-    multiply_blocks(
-        first, min(blocks, first + blocks_a_tile), _load(product + 24), _load(product + 32), _load(product + 40),
-        _load(product + 48), _load(product + 56), _load(product + 64), _load(product + 72), _load(product + 80),
-        np.int64(0),
-    )  # fmt: skip
+    last = min(blocks, first + blocks_a_tile)
+    matrix, inputs, rows, x = _load(product + 24), _load(product + 32), _load(product + 40), _load(product + 48)
+    out, out_stride = _load(product + 72), _load(product + 80)
+    if _load(product + 88) == _FLOAT32:
+        multiply_dense_blocks(first, last, matrix, inputs, rows, x, _load(product + 56), out, out_stride)
+    else:
+        scales, sums = _load(product + 56), _load(product + 64)
+        multiply_blocks(first, last, matrix, inputs, rows, x, scales, sums, out, out_stride, np.int64(0))
 
 
 @njit(**OPTIONS)
@@ -87,6 +96,27 @@ def multiply_together(board, matrix, outputs, inputs, rows, levels, scales, sums
     """
     blocks = (outputs + OUTPUTS - 1) // OUTPUTS
     blocks_a_tile = np.int64(2 if rows <= _FEW_ROWS else 1)
+    return _together(
+        board, _INT8, blocks, blocks_a_tile, matrix, inputs, rows, levels, scales, sums, out, out_stride
+    )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def multiply_dense_together(board, matrix, outputs, inputs, rows, x, x_stride, out, out_stride):  # type: ignore[no-untyped-def]
+    """As `multiply_dense`; alone where the board is not free. False as `multiply_together`."""
+    if not is_free(board):
+        multiply_dense(matrix, outputs, inputs, rows, x, x_stride, out, out_stride)
+        return True
+    blocks = (outputs + DENSE_OUTPUTS - 1) // DENSE_OUTPUTS
+    blocks_a_tile = max(np.int64(1), _DENSE_TILE_BYTES // (DENSE_OUTPUTS * 4 * (inputs + 1)))
+    return _together(
+        board, _FLOAT32, blocks, blocks_a_tile, matrix, inputs, rows, x, x_stride, np.int64(0), out, out_stride
+    )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def _together(board, kind, blocks, blocks_a_tile, matrix, inputs, rows, x, scales, sums, out, out_stride):  # type: ignore[no-untyped-def]
+    """A product of this kind, described, opened and computed, with or without the assistant."""
     tiles = (blocks + blocks_a_tile - 1) // blocks_a_tile
     number = _load(board + _NUMBER) + 1
     _store(board + _NUMBER, number)
@@ -97,11 +127,12 @@ def multiply_together(board, matrix, outputs, inputs, rows, levels, scales, sums
     _store(product + 24, matrix)
     _store(product + 32, inputs)
     _store(product + 40, rows)
-    _store(product + 48, levels)
+    _store(product + 48, x)
     _store(product + 56, scales)
     _store(product + 64, sums)
     _store(product + 72, out)
     _store(product + 80, out_stride)
+    _store(product + 88, kind)
     _store(board + TICKET, number << (2 * TILE_BITS))
 
     own, took = 0, np.int64(0)

@@ -87,7 +87,7 @@ class Emitter:
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
         """a * b + c, rounded once."""
-        return self.call("llvm.fma.v16f32", FLOATS, a, b, c)
+        return self.call(f"llvm.fma.v{a.type.count}f32", a.type, a, b, c)
 
     def larger(self, a: Any, b: Any) -> Any:
         return self.b.select(self.b.fcmp_ordered(">", a, b), a, b)
