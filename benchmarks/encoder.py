@@ -1,12 +1,15 @@
 """What hearing costs and whether it is the same however it is cut: invariants I2 and I3 of the streaming encoder.
 
-    python -m benchmarks.encoder [--threads 2] [--minutes 10] [--json OUT]
+    python -m benchmarks.encoder [--threads 2] [--minutes 10] [--json OUT] [--tail-only]
 
 I2  largest difference between the embeddings of random splits and those of one push, over the sample recordings.
 I3  time per chunk of a turn that has lasted 10 minutes against one that has lasted 10 seconds. Attention state is
     bounded by the segment (29.44 s), within which the time grows with the cache and then falls back: so the second half
     of the long turn, in whole segments, is held against turns of 10 s that are heard in between, under the same load.
     With --threads 1 the CPU time is the compute itself, whatever else the machine does.
+
+The tail of a turn, which its answer waits for: with torch's matrices, with compiled ones on one thread, and with what
+an idle core gives, in turn. Fastest decile and median.
 """
 
 from __future__ import annotations
@@ -23,11 +26,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from realtime.engine.ear import compile_hearing
 from streaming_encoder import AudioModel, EncoderStream, load_audio_model
 
 EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
 SAMPLE_RATE_HZ = 16_000
 SHORT_S = 10
+TAILS = 100
 
 
 def machine(threads: int) -> dict[str, Any]:
@@ -108,6 +113,31 @@ def cost(model: AudioModel, minutes: float, chunk_frames: int, right_ms: int) ->
     }
 
 
+def tails() -> list[dict[str, Any]]:
+    """Time of the tail behind two recordings: of one step, and of two."""
+    models = {name: load_audio_model(EMBEDDED) for name in ("torch", "compiled", "with the idle core")}
+    compile_hearing(models["compiled"], assisted=False)
+    compile_hearing(models["with the idle core"])
+    heard = recordings()
+    return [tail_cost(models, heard[index]) for index in (4, 7)]
+
+
+def tail_cost(models: dict[str, AudioModel], pcm: np.ndarray) -> dict[str, Any]:
+    """Rows of each step, and each model's [fastest decile, median] in ms."""
+    streams = {name: EncoderStream(model) for name, model in models.items()}
+    for stream in streams.values():
+        stream.push(pcm)
+    times: dict[str, list[float]] = {name: [] for name in streams}
+    for count in range(TAILS + 3):
+        for name, stream in streams.items():
+            begin = time.perf_counter()
+            steps = stream.hear_tail()
+            if count >= 3:
+                times[name].append((time.perf_counter() - begin) * 1e3)
+    found = {name: [round(float(np.percentile(took, q)), 1) for q in (10, 50)] for name, took in times.items()}
+    return {"rows": [len(step.frames) + len(step.ahead) for step in steps], "p10_and_median_ms": found}
+
+
 def _typical(times: list[tuple[float, float]]) -> tuple[float, float]:
     """Mean (wall, CPU) without the slowest tenth: those are other processes, not the length of the turn."""
     ordered = np.sort(np.array(times), axis=0)
@@ -120,8 +150,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--tail-only", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.tail_only:
+        print(json.dumps({"machine": machine(arguments.threads), "tail": tails()}, indent=1))
+        return
 
     began = time.perf_counter()
     model = load_audio_model(EMBEDDED)
@@ -131,6 +165,7 @@ def main() -> None:
         "machine": machine(arguments.threads),
         "load_s": round(loaded_s, 2),
         "i2": {"max_abs_difference": worst, "max_abs_value": round(largest, 2), "limit": 1e-4},
+        "tail": tails(),
         "i3_limit": 1.15,
         "cost": [cost(model, arguments.minutes, 32, 0)]
         + [cost(model, 1, chunk, right) for chunk, right in ((16, 0), (64, 0), (32, 160), (32, 320), (32, 640))],

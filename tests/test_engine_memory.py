@@ -34,6 +34,7 @@ from pathlib import Path
 import numpy, tokenizers, torch
 from realtime.decoder import Decoder
 from realtime.decoder.native import prepare
+from realtime.engine.ear import compile_hearing
 from realtime.heap import trim
 from realtime.transcriber import load_transcriber
 from streaming_encoder import load_audio_model
@@ -46,6 +47,7 @@ def own_bytes():
 prepare.main()
 before, model = own_bytes(), Path(sys.argv[1])
 kept = [Decoder.load(model, kv_tokens=256), load_audio_model(model), load_transcriber(model)]
+compile_hearing(kept[1])
 print(own_bytes() - before)
 """
 
