@@ -16,6 +16,7 @@ from realtime.engine import messages as m
 from realtime.engine.config import EngineConfig
 from realtime.engine.core import EngineCore
 from realtime.engine.dialect import seed_dialect
+from realtime.engine.ear import compile_hearing
 from realtime.errors import CheckpointError
 from realtime.mapped import leave
 from realtime.mind import Order, ThinkingPlan
@@ -41,6 +42,7 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
             assisted=config.assisted,
         )
         audio_model = load_audio_model(directory)
+        compile_hearing(audio_model, config.assisted)
         transcriber = load_transcriber(directory, exact=config.exact)
     except (PartsError, json.JSONDecodeError) as error:
         raise CheckpointError(f"the model at {directory} cannot be used: {error}") from error
