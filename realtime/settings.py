@@ -61,7 +61,8 @@ class EngineSettings(_Section):
     """None is all cores but one: the 20 ms beat, the voices and the detectors need that one, and two threads that
     wait for each other on a busy core are slower than one (docs/decoder.md)."""
     assisted: bool = True
-    """The decoder's compiled step takes a second core into use while nobody else wants it (SCHED_IDLE)."""
+    """Compiled products, the decoder's and the encoder's, take a second core into use while nobody else wants it
+    (SCHED_IDLE)."""
     kv_tokens: int = Field(default=5120, ge=512)
     """KV cache shared by all sessions; 45 KiB a token for the embedded model, touched only as used."""
     exact: bool = False

@@ -155,7 +155,7 @@ def test_where_nobody_speaks_there_are_no_words(engine: EngineCore) -> None:
 def test_silence_behind_a_full_segment_leaves_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """No token of the line is left to be sure of then: the words of the segment that is over stay."""
     encoder = EncoderStream(small_model(), right_context_ms=320)
-    transcribing = Transcribing(tiny_transcriber(TRANSCRIBER_SEED))
+    transcribing = Transcribing(tiny_transcriber(TRANSCRIBER_SEED), encoder)
     first, *steps = encoder.hear(noise(31 * RATE_HZ, TRANSCRIBER_SEED))
     transcribing.hear([first], 0)
     for step in steps:
@@ -165,7 +165,7 @@ def test_silence_behind_a_full_segment_leaves_its_words(monkeypatch: pytest.Monk
         transcribing.hear([step], 0)
         transcribing.listen()
     transcribing.listen()
-    line = transcribing.line(encoder.hear_tail())
+    _, line = transcribing.tail()
     assert line is not None and line.words
     assert (line.confidence, line.doubt) == (0.0, 0.0)
 

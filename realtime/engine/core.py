@@ -7,15 +7,12 @@ from a `Clock`, so a recorded run replays. The loop of `realtime.engine.worker` 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
-from typing import cast
 
 import torch
 
 from realtime.clock import NS_PER_MS, Clock
 from realtime.decoder import Decoder, Row
 from realtime.decoder.scheduler import Service
-from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.engine import messages as m
 from realtime.engine.listening import SAMPLES_PER_MS, Listening
 from realtime.engine.memory import DecoderMemory
@@ -25,7 +22,6 @@ from realtime.engine.vote import Vote
 from realtime.errors import EngineOverloaded
 from realtime.mind import Dialect, Mind, ThinkingPlan, Work
 from realtime.mind.lanes import AnswerLane
-from realtime.mind.memory import KvSequence
 from realtime.transcriber import Transcriber
 from streaming_encoder import AudioModel, EncoderStream
 
@@ -46,7 +42,6 @@ class EngineCore:
         rehearsal_interval_ms: audio between two rehearsals of the answer; 0 rehearses nothing.
         chunk_frames: encoder chunk in 50 Hz frames; right_context_ms: None is the checkpoint's own.
         transcriber: writes the notes and the line of what was heard, where the checkpoint has one.
-        beside: one thread more, on which the transcriber writes while the decoder reads the same sound.
         plan: how thinking and speaking share the time of an answer.
     """
 
@@ -63,7 +58,6 @@ class EngineCore:
         rehearsal_interval_ms: int = 240,
         max_history_symbols: int = 512,
         transcriber: Transcriber | None = None,
-        beside: Executor | None = None,
         plan: ThinkingPlan = ThinkingPlan(),  # noqa: B008 - a frozen value
     ) -> None:
         self._audio_model = audio_model
@@ -74,7 +68,6 @@ class EngineCore:
         self._right_context_ms = right_context_ms
         self._rehearsal_samples = rehearsal_interval_ms * SAMPLES_PER_MS
         self._transcriber = transcriber
-        self._beside = beside
         self._note_interval_frames = max(1, note_interval_ms // 80) if transcriber is None else None
         self._max_history_symbols = max_history_symbols
         self._plan = plan
@@ -132,12 +125,11 @@ class EngineCore:
         self._opened += 1
         self._sessions[message.session] = Session(
             message.session,
-            Listening(stream, self._transcriber, self._decoder.frames, self._beside),
+            Listening(stream, self._transcriber, self._decoder.frames),
             mind,
             Vote(self._decoder, self._dialect, mind),
             self._clock,
             order=self._opened,
-            prefill=self._prefill,
         )
 
     # --- steps --------------------------------------------------------------------------------------
@@ -228,11 +220,6 @@ class EngineCore:
         if isinstance(lane, AnswerLane):
             lane.draft.checked(len(row.guess), right)
         return out
-
-    def _prefill(self, seq: KvSequence) -> None:
-        """One step for what is pending of `seq`, alone. Raises EngineOverloaded."""
-        if seq.pending and len(seq.symbols) <= self._decoder.shape.max_position:
-            self._decoder.step([Row(cast(DecoderSequence, seq), min(seq.pending, STEP_ROWS))])
 
     def _all_work(self) -> Iterator[tuple[Session, Work]]:
         for session in self._sessions.values():

@@ -6,8 +6,6 @@ there is time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +20,7 @@ from realtime.mind.ears import UNHEARD_LINE, HeardLine
 from realtime.mind.folding import SettledWords
 from realtime.mind.memory import Symbol
 from realtime.transcriber import Transcriber
-from streaming_encoder import EncoderStream, Heard, VoiceMeter
+from streaming_encoder import EncoderStream, VoiceMeter
 
 SAMPLES_PER_MS = m.INPUT_SAMPLE_RATE_HZ // 1000
 # Audio that may gather behind a tentative end before somebody has forgotten to commit or revoke it.
@@ -41,21 +39,11 @@ class Tail:
 
 
 class Listening:
-    """See the module's docstring. `frames` keeps the embeddings; whoever gets symbols gives them back there.
+    """See the module's docstring. `frames` keeps the embeddings; whoever gets symbols gives them back there."""
 
-    beside: a thread on which the transcriber writes while something else is computed; None where there is none.
-    """
-
-    def __init__(
-        self,
-        encoder: EncoderStream,
-        transcriber: Transcriber | None,
-        frames: FrameStore,
-        beside: Executor | None = None,
-    ) -> None:
+    def __init__(self, encoder: EncoderStream, transcriber: Transcriber | None, frames: FrameStore) -> None:
         self._encoder = encoder
-        self._transcribing = None if transcriber is None else Transcribing(transcriber)
-        self._beside = beside
+        self._transcribing = None if transcriber is None else Transcribing(transcriber, encoder)
         self._meter = VoiceMeter()
         self._frames = frames
         self._from_sample = 0
@@ -114,31 +102,17 @@ class Listening:
         assert self._transcribing is not None, "nobody is behind"
         return self._transcribing.listen()
 
-    def tail(self, meanwhile: Callable[[list[Symbol]], None]) -> Tail:
-        """If the turn ended here. The transcriber may not be behind.
-
-        meanwhile: is called with the frames while the transcriber writes its line, where it has a thread for that.
-        """
-        steps = self._encoder.hear_tail()
-        frames = [symbol for step in steps for symbol in self._frames.put(step.embeddings)]
-        line = self._line(steps, lambda: meanwhile(frames))
+    def tail(self) -> Tail:
+        """If the turn ended here. The transcriber may not be behind."""
+        if self._transcribing is None:
+            steps, line = self._encoder.hear_tail(), None
+        else:
+            steps, line = self._transcribing.tail()
         voice = self._meter.measure(step.voice for step in steps if step.voice is not None)
         if self._transcribing is not None and voice is not None and voice.sounds.stand_out:
             # A transcriber knows speech and takes the rest for words; the decoder was taught with such sounds.
             line = UNHEARD_LINE if line is None else line.unbelieved()
-        return Tail(frames, line, voice)
-
-    def _line(self, tail: list[Heard], meanwhile: Callable[[], None]) -> HeardLine | None:
-        if self._transcribing is None:
-            return None
-        if self._beside is None:
-            return self._transcribing.line(tail)
-        writing = self._beside.submit(self._transcribing.line, tail)
-        try:
-            meanwhile()
-        finally:
-            wait((writing,))
-        return writing.result()
+        return Tail([symbol for step in steps for symbol in self._frames.put(step.embeddings)], line, voice)
 
     def settled(self, folded_words: int) -> SettledWords | None:
         """Words that the transcriber will not change any more, behind the first `folded_words` of the turn."""

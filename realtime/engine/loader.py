@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +53,6 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
         note_interval_ms=config.note_interval_ms,
         rehearsal_interval_ms=config.rehearsal_interval_ms,
         transcriber=transcriber,
-        beside=_second_thread() if transcriber is not None and config.assisted else None,
         plan=ThinkingPlan(
             Order(config.thinking_order),
             segment_tokens=config.thinking_segment_tokens,
@@ -77,12 +73,6 @@ def load_engine(config: EngineConfig, clock: Clock) -> tuple[EngineCore, m.Ready
         hears_endings=transcriber is not None and transcriber.hears_endings,
     )
     return core, ready
-
-
-def _second_thread() -> Executor | None:
-    """For what is computed beside the decoder; None where it would only take turns with it."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return ThreadPoolExecutor(1, thread_name_prefix="beside") if cores > 1 else None
 
 
 def _warm_up(core: EngineCore) -> None:

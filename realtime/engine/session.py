@@ -6,7 +6,6 @@ decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +14,9 @@ from realtime.clock import NS_PER_MS, Clock
 from realtime.engine import messages as m
 from realtime.engine.listening import SAMPLES_PER_MS, Listening, Pcm
 from realtime.engine.vote import Vote
-from realtime.errors import AudioError, EngineOverloaded, ForethoughtError
+from realtime.errors import AudioError, ForethoughtError
 from realtime.mind import Mind, TurnState, Work
 from realtime.mind.lanes import AnswerLane, Phase
-from realtime.mind.memory import KvSequence, Symbol
 from streaming_encoder import AudioInputError
 
 # With less of the turn than this there is nothing to answer yet.
@@ -39,22 +37,9 @@ class Stamps:
 
 
 class Session:
-    """See the module's docstring.
+    """See the module's docstring. order: how many sessions were opened before it."""
 
-    order: how many sessions were opened before it. prefill: computes what is pending of a sequence, as far as one step
-    goes; may raise EngineOverloaded.
-    """
-
-    def __init__(
-        self,
-        id: str,
-        listening: Listening,
-        mind: Mind,
-        vote: Vote,
-        clock: Clock,
-        order: int,
-        prefill: Callable[[KvSequence], None],
-    ) -> None:
+    def __init__(self, id: str, listening: Listening, mind: Mind, vote: Vote, clock: Clock, order: int) -> None:
         self.id = id
         self.order = order
         self.mind = mind
@@ -62,7 +47,6 @@ class Session:
         self._listening = listening
         self._vote = vote
         self._clock = clock
-        self._prefill = prefill
         self._turn = 0
         self._attempt = 0
         self._stamps: Stamps | None = None
@@ -222,7 +206,7 @@ class Session:
         """Hear the turn to its tentative end and lay the answer."""
         self.ending = None
         said = self.listen()  # the line is written over everything that was heard
-        tail = self._listening.tail(self._lay_ahead)
+        tail = self._listening.tail()
         self.mind.end_turn(
             message.attempt, tail.frames, self._listening.heard_ms, line=tail.line, voice=tail.voice,
             respond=message.respond, max_tokens=message.max_tokens, spoken=message.spoken,
@@ -230,16 +214,6 @@ class Session:
         if self._stamps is not None:
             self._stamps.encoded_ns = self._clock.now_ns()
         return said
-
-    def _lay_ahead(self, tail: list[Symbol]) -> None:
-        """While the words are still being written: what an answer to them is laid on in any case."""
-        ahead = self.mind.lay_ahead(tail)
-        try:
-            self._prefill(ahead)
-        except EngineOverloaded:
-            self.mind.drop_ahead()  # whoever sheds comes to it when the answer asks for its own blocks
-        else:
-            self.mind.laid_ahead(ahead)
 
     def listen(self) -> list[m.FromEngine]:
         """The transcriber listens to all that waits for it."""
@@ -268,7 +242,7 @@ class Session:
         if not is_due or not self.mind.may_rehearse:
             return False
         self._rehearsed_samples = heard
-        tail = self._listening.tail(self._lay_ahead)
+        tail = self._listening.tail()
         self.mind.rehearse(tail.frames, self._listening.heard_ms, tail.line, tail.voice)
         self._vote.rehearsed(() if tail.line is None else tail.line.words)
         return True

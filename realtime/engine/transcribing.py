@@ -7,14 +7,13 @@ gets its own pass, in order: the words depend on the audio alone, not on what el
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from statistics import fmean
 
 from realtime.mind.ears import HeardLine, Standing
 from realtime.mind.folding import SettledWords
 from realtime.mind.readiness import doubt_of
 from realtime.transcriber import Transcriber, TranscriberStream
-from streaming_encoder import Heard
+from streaming_encoder import EncoderStream, Heard
 
 # Mean log-probability of settled words' tokens under which their sound is kept: the decoder may hear them better.
 LEAST_SURE_WORDS = -0.7
@@ -24,9 +23,10 @@ FRAMES_PER_SYMBOL = 4
 
 
 class Transcribing:
-    """The transcriber of one session. One thread at a time may call it."""
+    """The transcriber of one session, behind its encoder."""
 
-    def __init__(self, transcriber: Transcriber) -> None:
+    def __init__(self, transcriber: Transcriber, encoder: EncoderStream) -> None:
+        self._encoder = encoder
         self._stream = TranscriberStream(transcriber)
         self._waiting: deque[tuple[Heard, int]] = deque()
 
@@ -68,13 +68,15 @@ class Transcribing:
             return None
         return SettledWords(tuple(words), until // FRAMES_PER_SYMBOL)
 
-    def line(self, tail: Sequence[Heard]) -> HeardLine | None:
-        """The whole line if the turn ended with `tail`, the encoder's. Nothing may be waiting.
+    def tail(self) -> tuple[list[Heard], HeardLine | None]:
+        """If the turn ended here: the encoder's tail, and the whole line. Nothing may be waiting.
 
         None where the transcriber hears no words.
         """
         assert not self._waiting, "the line is written over everything that was heard"
+        tail = self._encoder.hear_tail()
         line = self._stream.line(tail)
         if not line.words:
-            return None
-        return HeardLine(line.words, line.confidence, doubt_of(line.logprobs), line.finish, Standing.CONTESTED)
+            return tail, None
+        doubt = doubt_of(line.logprobs)
+        return tail, HeardLine(line.words, line.confidence, doubt, line.finish, Standing.CONTESTED)

@@ -1,12 +1,10 @@
 """Laying answer lanes: what stands between the tip of the trunk and the first symbol of an answer.
 
-What every answer to a turn begins with, its sound, can be laid *ahead*, before it is known which words it holds.
 It knows the trunk, the dialect and what was heard; not why an answer is tried, or what becomes of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from realtime.mind.cues import Voice
@@ -14,7 +12,7 @@ from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
 from realtime.mind.ears import Contest, HeardLine, Standing
 from realtime.mind.lanes import AnswerLane
-from realtime.mind.memory import KvSequence, Memory, Symbol, common_prefix
+from realtime.mind.memory import Memory, Symbol
 from realtime.mind.pace import Order, ThinkingPlan
 from realtime.mind.rehearsal import REHEARSED_ANSWER_TOKENS, Rehearsal
 from realtime.mind.trunk import Trunk
@@ -38,24 +36,6 @@ class Laying:
         self._memory = memory
         self._trunk = trunk
         self._plan = plan
-        self._ahead: KvSequence | None = None
-
-    def ahead(self, tail: list[Symbol]) -> KvSequence:
-        """What the next lane is laid on if the open turn ends with `tail`, whatever was said; to be computed.
-
-        But for its last symbol: behind that the lane writes its first.
-        """
-        self.drop_ahead()
-        self._ahead = self._memory.fork(self._trunk.seq)
-        behind = [*tail, *self._dialect.audio_close(), *self._dialect.answering_audio([])]
-        self._memory.extend(self._ahead, behind[:-1])
-        return self._ahead
-
-    def drop_ahead(self) -> None:
-        """Nothing is laid on it."""
-        if self._ahead is not None:
-            self._memory.drop(self._ahead)
-            self._ahead = None
 
     def on_turn(
         self,
@@ -155,8 +135,9 @@ class Laying:
         typed: str = "",
     ) -> AnswerLane:
         """Forked from the trunk's tip. folded: tokens of `notes` that stand as text before the audio."""
-        base = len(self._trunk.seq.symbols)
-        seq = self._forked([*self._trunk.seq.symbols, *prefix])
+        seq = self._memory.fork(self._trunk.seq)
+        base = len(seq.symbols)
+        self._memory.extend(seq, prefix)
         frames = sum(symbol < 0 for symbol in seq.symbols)
         return AnswerLane(
             self._dialect,
@@ -176,16 +157,6 @@ class Laying:
             max_heard_tokens=HEARD_TOKENS_LEAST + frames + folded,
             plan=self._plan if spoken else replace(self._plan, order=Order.THINK_BEFORE),
         )
-
-    def _forked(self, symbols: Sequence[Symbol]) -> KvSequence:
-        """A sequence of `symbols`, which begin with the trunk's; what is laid ahead is computed already."""
-        start = self._trunk.seq if self._ahead is None else self._ahead
-        shared = common_prefix(start.symbols, symbols)
-        seq = self._memory.fork(start)
-        self._memory.truncate(seq, shared)
-        self._memory.extend(seq, symbols[shared:])
-        self.drop_ahead()
-        return seq
 
 
 def _uncontested(turn: Turn, line: HeardLine) -> int:

@@ -25,7 +25,7 @@ from realtime.mind.folding import Folding, SettledWords
 from realtime.mind.history import History
 from realtime.mind.lanes import AnswerLane, NoteLane, Phase
 from realtime.mind.laying import Laying
-from realtime.mind.memory import KvSequence, Memory, Symbol
+from realtime.mind.memory import Memory, Symbol
 from realtime.mind.notes import NoteTaking
 from realtime.mind.pace import ThinkingPlan
 from realtime.mind.rehearsal import Rehearsal
@@ -113,18 +113,6 @@ class Mind:
     def fold(self, settled: SettledWords) -> None:
         """Words of the open turn that will not change: where it is long, they take the place of their sound."""
         self._folding.begin(self._open_turn(), settled)
-
-    def lay_ahead(self, tail: list[Symbol]) -> KvSequence:
-        """What the answer or the rehearsal that comes next is laid on if the turn ends with `tail`, to be computed."""
-        return self._laying.ahead(tail)
-
-    def laid_ahead(self, seq: KvSequence) -> None:
-        """Some pending symbols of it were computed: the trunk takes over what it was waiting for."""
-        self.trunk.adopt(seq)
-
-    def drop_ahead(self) -> None:
-        """It was not computed."""
-        self._laying.drop_ahead()
 
     def end_turn(
         self,
@@ -411,4 +399,3 @@ class Mind:
     def _drop_lanes(self) -> None:
         self._drop_listening_lanes()
         self._drop_attempt()
-        self._laying.drop_ahead()
