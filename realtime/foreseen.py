@@ -17,8 +17,7 @@ from tts_bridge import Pcm, Voice, VoiceFailure
 # The last clauses: a turn's rehearsals say two or three different ones, 2 s of speech each.
 KEPT_CLAUSES = 4
 
-Clause = tuple[str, float]
-"""What is said, and how fast."""
+TextAndSpeed = tuple[str, float]
 
 
 @dataclass(slots=True)
@@ -40,8 +39,8 @@ class ForeseenVoice:
     def __init__(self, voice: Voice, spawn: Callable[[Coroutine[Any, Any, None], str], object]) -> None:
         self._voice = voice
         self._spawn = spawn
-        self._kept: dict[Clause, _Said] = {}  # the newest last
-        self._next: Clause | None = None
+        self._kept: dict[TextAndSpeed, _Said] = {}  # the newest last
+        self._next: TextAndSpeed | None = None
         self._is_saying = False
 
     def foresee(self, text: str, speed: float) -> None:
@@ -63,8 +62,9 @@ class ForeseenVoice:
             if said.speech is not None:
                 return said.speech
         speech = await self._voice.synthesise(text, speed=speed)
-        self._keep((text, speed)).speech = speech
-        self._kept[text, speed].over.set()
+        said = self._keep((text, speed))  # an attempt that is revoked may be made again
+        said.speech = speech
+        said.over.set()
         return speech
 
     async def _say(self) -> None:
@@ -81,7 +81,7 @@ class ForeseenVoice:
         finally:
             self._is_saying = False
 
-    def _keep(self, clause: Clause) -> _Said:
+    def _keep(self, clause: TextAndSpeed) -> _Said:
         self._kept.pop(clause, None)
         self._kept[clause] = said = _Said()
         while len(self._kept) > KEPT_CLAUSES:

@@ -118,8 +118,8 @@ class SpeechSettings(_Section):
     fallback: Literal["espeak", "none"] = "espeak"
     speed: float = Field(default=1.0, ge=0.25, le=1.5)
     foresee: bool | Literal["auto"] = "auto"
-    """Say ahead what rehearsals of the answer begin with, some four times as many clauses as are heard. auto: where the
-    voice is of this machine, and nobody counts what it says."""
+    """Say ahead what rehearsals of the answer begin with; some of it is never heard. auto: where the voice is of this
+    machine, and nobody counts what it says."""
     timeout_s: float = Field(default=2.0, gt=0)
     openai_url: str | None = None
     """Base URL of any server with POST /v1/audio/speech; used by `voice = "openai"`."""

@@ -63,3 +63,16 @@ def test_the_end_of_turn_model_is_asked_where_the_model_hears_no_endings(
         monkeypatch.setenv("FORETHOUGHT_TURNS__USE_ENDPOINT_MODEL", said)
     ready = Ready(CHANNEL_VERSION, "m", 1, "cpu", 0.0, "", hears_endings)
     assert asks_endpoint_model(load_settings().turns.use_endpoint_model, ready) is asked
+
+
+@pytest.mark.parametrize(
+    ("voice", "said", "foresees"),
+    [("hibari", "auto", True), ("espeak", "auto", True), ("openai", "auto", False), ("openai", "true", True),
+     ("hibari", "false", False)],
+)  # fmt: skip
+def test_clauses_are_said_ahead_where_nobody_counts_them(
+    voice: str, said: str, foresees: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORETHOUGHT_SPEECH__VOICE", voice)
+    monkeypatch.setenv("FORETHOUGHT_SPEECH__FORESEE", said)
+    assert load_settings().speech.foresees is foresees
