@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.mind.cues import cue_tokens
-from realtime.mind.working import numbers, worked
+from realtime.mind.cues import cue_tokens, opening_tokens
+from realtime.mind.working import numbers, said_sum, worked
 from tests.decoder_tiny import embedded_tokenizer
 from training.data.spoken_form import heard
 from training.data.spoken_form import number as spoken_number
@@ -147,3 +147,96 @@ def test_a_row_goes_on_as_it_began(line: str, said: str, follows: str) -> None:
 @given(st.text(), st.lists(st.text(), max_size=4))
 def test_whatever_is_thought_it_does_not_fail(line: str, words: list[str]) -> None:
     worked(line, words)
+
+
+# --- a sum that is said -------------------------------------------------------------------------------
+
+SIGNS = {"plus": "+", "minus": "-", "take away": "-", "times": "x", "multiplied by": "x", "divided by": "/"}
+COUNTS = {"+": int.__add__, "-": int.__sub__, "x": int.__mul__, "/": int.__floordiv__}
+
+
+@given(
+    st.integers(0, 999), st.sampled_from(sorted(SIGNS)), st.integers(0, 999), st.booleans(),
+    st.sampled_from(["", "what is ", "Hey, what's ", "so how much is ", "I was wondering, calculate "]),
+    st.sampled_from(["", " thank you", ", please?", " is what"]),
+)  # fmt: skip
+def test_a_sum_is_the_one_that_was_said(a: int, said: str, b: int, digits: bool, lead: str, tail: str) -> None:
+    x, y = (str(a), str(b)) if digits else (spoken_number(a), spoken_number(b))
+    sign = SIGNS[said]
+    laid = said_sum(f"{lead}{x} {said} {y}{tail}".split())
+    if sign == "/" and (b == 0 or a % b):
+        assert laid == "", "the lessons divide without a rest"
+    else:
+        assert laid == f"{a} {sign} {b} = {COUNTS[sign](a, b)}"
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.sampled_from(sorted(MAKERS)), st.integers(0, 2**32 - 1), st.booleans())
+def test_a_sum_that_is_said_is_the_lessons_thought_and_no_other_lesson_says_one(
+    name: str, seed: int, typed: bool
+) -> None:
+    item = MAKERS[name](np.random.default_rng(seed)).item
+    laid = said_sum((item.spoken if typed else heard(item.spoken)).split())
+    assert laid in ("", item.thought.removesuffix("."))
+    assert not laid or name in ("add", "subtract", "multiply", "divide", "double")
+
+
+@settings(deadline=None)
+@given(st.integers(0, 999), st.sampled_from(sorted(SIGNS)), st.integers(1, 999))
+def test_its_tokens_are_those_of_training_and_only_a_thought_that_calculates_gets_them(
+    a: int, said: str, b: int
+) -> None:
+    words, encode = f"what is {spoken_number(a * b)} {said} {spoken_number(b)}", embedded_tokenizer().encode
+    laid = said_sum(words.split())
+    thought = encode(f"{laid}.\n")
+    tokens = opening_tokens(encode, "3", words)
+    assert tokens == (thought[: len(tokens)] if a * b <= 999 else [])
+    assert [opening_tokens(encode, begun, words) for begun in ("The", "-", "", "\n", "²", "3 +")] == [[]] * 6
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "what is two plus three plus four",
+        "one thing what is two plus three",  # three numbers
+        "what is half of six plus two",
+        "what is minus five plus three",
+        "what is negative five plus three",
+        "what is -5 plus 3",
+        "what is 5 plus -3",
+        "what is 5.5 plus 3",
+        "what is one point five plus three",
+        "what is two thousand plus three",
+        "what is two plus three thousand",
+        "what is two plus three squared",
+        "what is two plus three and a half",
+        "is two plus three even or odd",
+        "what is two hours plus three minutes",
+        "what is one hundred and two minus thirty",  # "and" parts numbers
+        "one hundred and thirty one minus thirty",
+        "what is 1000 minus 30",
+        "what is twenty minus",
+        "plus three",
+        "take six from twenty two",
+        "take six away from twenty two",
+        "add two and three",
+        "how many times does three go into nine",
+        "repeat after me two plus three",
+        "say two plus three",
+        "what is # plus # 2 3",
+        "what is 7 divided by 2",
+        "what is 7 divided by 0",
+        "",
+    ],
+)
+def test_nothing_else_is_a_sum(said: str) -> None:
+    assert said_sum(said.split()) == ""
+
+
+@given(st.lists(st.one_of(st.text(max_size=6), st.sampled_from([*" ".join(SIGNS).split(), "two", "9", "is"]))))
+def test_whatever_is_said_a_sum_is_two_numbers_beside_their_sign(words: list[str]) -> None:
+    if laid := said_sum(words):
+        said = re.fullmatch(r"(\d+) ([-+x/]) (\d+) = -?\d+", laid)
+        assert said is not None
+        assert numbers(words) == [int(said[1]), int(said[3])]
+        assert any(f" {word} " in " ".join(words).lower() for word, sign in SIGNS.items() if sign == said[2])

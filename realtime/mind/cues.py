@@ -3,8 +3,9 @@
 The model was trained to consult a measurement before it judges ("The voice is about 210 hertz, which is high.", "I
 heard: beep one, beep two."). When to do so is the model's, and what to answer; what was measured the encoder's meters
 know better, and where a lesson's text follows from it by a rule (`training.data.texts.voice` and `.sound`), so does the
-rest of the line. What a thought has begun to calculate is calculated (`realtime.mind.working`). It knows words and
-numbers as those texts have them; no lane, no signal and no weights.
+rest of the line. What a thought has begun to calculate is calculated (`realtime.mind.working`), and of a sum that was
+said it is the numbers that were said. It knows words and numbers as those texts have them; no lane, no signal and no
+weights.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from realtime.mind.memory import Symbol
-from realtime.mind.working import worked
+from realtime.mind.working import said_sum, worked
 
 
 class Tone(Protocol):
@@ -139,6 +140,15 @@ def cue_tokens(encode: Callable[[str], list[Symbol]], line: str, voice: Voice | 
         return []
     before, whole = encode(line), encode(line + known)
     return whole[len(before) :] if whole[: len(before)] == before else []
+
+
+def opening_tokens(encode: Callable[[str], list[Symbol]], begun: str, heard: str) -> list[Symbol]:
+    """What a thought must begin with in place of its first token; none where that token stands.
+
+    A token can be wrong before there is a line to go on with, as the first digit of a sum is. That the thought
+    calculates is the model's decision all the same: `begun`, the text of the token that it chose, is a digit.
+    """
+    return encode(said_sum(heard.split())) if begun.isascii() and begun.isdigit() else []
 
 
 def last_line(line: str, text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from realtime.mind.cues import Voice, cue_tokens
+from realtime.mind.cues import Voice, cue_tokens, opening_tokens
 from realtime.mind.memory import Detokenizer, Symbol
 
 NO_SPEECH = "[no speech]"
@@ -109,6 +109,10 @@ class Dialect:
     def cue(self, thought_line: str, voice: Voice | None, heard: str) -> list[Symbol]:
         """What must come next in a thought whose last line so far is `thought_line`: see `realtime.mind.cues`."""
         return cue_tokens(self._encode, thought_line, voice, heard)
+
+    def open_thought(self, token: Symbol, heard: str) -> list[Symbol]:
+        """What a thought begins with for which `token` was chosen: that, or in its place the sum that was said."""
+        return opening_tokens(self._encode, self.detokenizer().push(token), heard) or [token]
 
     def says_nothing(self, line: str) -> bool:
         """Whether the line of what was heard says that nobody spoke."""

@@ -283,15 +283,16 @@ class AnswerLane:
         if token in (special.im_end, special.wait) or self.thought_tokens >= self._plan.max_tokens:
             self._close_thought()
             return Pieces(thought=self._words.flush())
-        text = self._words.push(token)
+        chosen = [token] if self.thought_tokens else self._dialect.open_thought(token, self._line)
+        text = "".join(self._words.push(symbol) for symbol in chosen)
         measured = self.cue(last_line(self._thought_line, text))
         text += "".join(self._words.push(symbol) for symbol in measured)
         self._thought_line = last_line(self._thought_line, text)
-        self.thought_tokens += 1 + len(measured)
+        self.thought_tokens += len(chosen) + len(measured)
         if text:
             self._at_line_start = text.endswith("\n")
             self._thought_lines += text.count("\n")
-        self._write([token, *measured])
+        self._write([*chosen, *measured])
         self._begin_answer_if_due()
         return Pieces(thought=text)
 

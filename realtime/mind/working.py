@@ -1,10 +1,11 @@
 """Worked results: where a thought has written out a calculation, its result is calculated and not guessed.
 
 The model was trained to write its working before it answers ("42 + 17 = 59.", "1 - 11 = -10, on the clock 2.",
-"S-C-H-O-O-L: 6 letters."). What to calculate is the model's, and what to answer; what comes out follows from the line
-by a rule, as in the lesson (`training.data.texts.skills_numbers` and `skills_words`). A small model knows its tables
-and fails where numbers are unusual; a calculator in the chain of thought is from Cobbe et al. 2021, "Training Verifiers
-to Solve Math Word Problems". It knows lines and words; no lane, no tokens and no weights.
+"S-C-H-O-O-L: 6 letters."). Whether to calculate is the model's, and what to answer; what comes out follows from the
+line by a rule, as in the lesson (`training.data.texts.skills_numbers` and `skills_words`). So does the line itself
+where the turn says a sum in so many words. A small model knows its tables and fails where numbers are unusual; a
+calculator in the chain of thought is from Cobbe et al. 2021, "Training Verifiers to Solve Math Word Problems". It knows
+lines and words; no lane, no tokens and no weights.
 """
 
 from __future__ import annotations
@@ -29,6 +30,15 @@ _LETTER = re.compile(r"([A-Z](?:-[A-Z])*): the (first|last) letter is")
 _STEP = re.compile(rf"Each number is(?: {_N} more:)?")
 _DIGITS = re.compile("[0-9]{1,3}")  # of a longer row Python reads no number at all
 _MARKS = ",.;:!?"
+_SIGNS = {"plus": "+", "minus": "-", "take away": "-", "times": "x", "multiplied by": "x", "divided by": "/"}
+# Where a turn says one sum (# is a number), and what may stand right beside it, which is how one asks for it in the
+# lessons: "half of", "negative", "thousand", "squared" or "even" there would make it another question.
+_ASKED = re.compile(
+    r"(?:(?:.* )?(?:is|what.?s|calculate|work out|tell me|help me out|excuse me|listen|okay|alright|ready|well|right|"
+    r"good|now|next|so|um|uh|oh|hmm|hey|hi|there|hello|forethought|question|something|wondering|favor) )?"
+    rf"# ({'|'.join(_SIGNS)}) #"
+    r"(?: (?:is what|(?:quickly )?please|thanks|thank you|do you know|can you tell me|if you can))?"
+)
 HOURS = 12
 # Numbers are read up to there, in at most so many words ("nine hundred ninety nine"); a row is so many, evenly spaced.
 MOST_READ, MOST_WORDS, LEAST_ROW = 999, 4, 3
@@ -58,6 +68,25 @@ def worked(line: str, words: Sequence[str]) -> str:
     if found := _BEGUN.fullmatch(line):
         return _spelled(found[1].replace("-", ""), found[2], words)
     return ""
+
+
+def said_sum(words: Sequence[str]) -> str:
+    """The sum that a turn says, as a thought's line with its result: "131 - 30 = 101". "" where not just one is said,
+    or where nothing certain comes out.
+
+    It takes the place of what the model would have begun to calculate: a small model copies "one hundred thirty one"
+    as 301 now and then, and what follows from that is right of the wrong numbers.
+    """
+    if any(word.strip(_MARKS).startswith("-") for word in words):
+        return ""  # `numbers` reads over the sign
+    parts = _parts(words)
+    said = [part for part in parts if isinstance(part, int)]
+    asked = _ASKED.fullmatch(" ".join("#" if isinstance(part, int) else part for part in parts))
+    if asked is None or len(said) != 2:
+        return ""
+    line = f"{said[0]} {_SIGNS[asked[1]]} {said[1]} ="
+    result = worked(line, words)
+    return line + result if result else ""
 
 
 def _result(first: int, sign: str, second: int) -> str:
@@ -95,15 +124,21 @@ def _spelled(begun: str, dash: str, words: Sequence[str]) -> str:
 
 def numbers(words: Sequence[str]) -> list[int]:
     """The whole numbers up to 999 in `words`, each in as many words as there are: "thirty five" is one of them."""
+    return [part for part in _parts(words) if isinstance(part, int)]
+
+
+def _parts(words: Sequence[str]) -> list[int | str]:
+    """`words` without marks and capitals, with a number in place of those that say one."""
     said = [word.strip(_MARKS).lower().replace("-", " ") for word in words]
     said = [part for word in said for part in word.split()]
-    found, at = [], 0
+    found: list[int | str] = []
+    at = 0
     while at < len(said):
         for count in range(min(MOST_WORDS, len(said) - at), 0, -1):
             value = _read(" ".join(said[at : at + count]))
             if value is not None:
-                found.append(value)
                 break
+        found.append(said[at] if value is None else value)
         at += count
     return found
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from realtime.decoder import Decoder
 from realtime.decoder.sequence import Sequence as Lane
-from realtime.mind.cues import cue_tokens, last_line
+from realtime.mind.cues import cue_tokens, last_line, opening_tokens
 from realtime.mind.ears import own_is_better
 from realtime.transcriber import Transcriber, TranscriberStream
 from streaming_encoder import AudioModel, EncoderStream, Heard, Voice, VoiceMeter
@@ -272,10 +272,15 @@ class Dialogue:
         self._decoder.extend(lane, [*given, *self._newline])
         return _Line(given, [], is_whole=True)
 
-    def _cue(self, voice: Voice | None, asked: str) -> Callable[[list[int]], list[int]]:
-        """What a thought written so far must go on with, as in the engine."""
+    def _cue(self, voice: Voice | None, asked: str) -> Callable[[list[int], int], list[int]]:
+        """What a thought written so far goes on with where a token was chosen, as in the engine."""
         encode = self._decoder.tokenizer.encode
-        return lambda thought: cue_tokens(encode, last_line("", self._text(thought)), voice, asked)
+
+        def follow(thought: list[int], token: int) -> list[int]:
+            chosen = [token] if thought else opening_tokens(encode, self._text([token]), asked) or [token]
+            return [*chosen, *cue_tokens(encode, last_line("", self._text([*thought, *chosen])), voice, asked)]
+
+        return follow
 
     def _clause(self, answer: list[int]) -> int:
         """Tokens until the first clause of the answer is whole; all of them where none ends."""
@@ -293,7 +298,7 @@ class Dialogue:
         limit: int,
         *,
         line: bool = False,
-        cue: Callable[[list[int]], list[int]] | None = None,
+        cue: Callable[[list[int], int], list[int]] | None = None,
         weigh: tuple[int, ...] = (),
         logprobs: list[float] | None = None,
         weighed: list[float] | None = None,
@@ -301,7 +306,7 @@ class Dialogue:
         """Go on with `lane` greedily: (tokens written, the token that ended it or None at the limit).
 
         Ends at one of `stops`, or with `line` at the end of the line; the ending token is laid on the lane too.
-        cue: what must stand behind the tokens written so far, whatever would be chosen there. logprobs: gets those of
+        cue: what stands behind the tokens written so far where a token is chosen there. logprobs: gets those of
         all tokens chosen, the ending one's too; weighed: those of `weigh`, had it stood here.
         """
         written: list[int] = []
@@ -318,7 +323,7 @@ class Dialogue:
             if is_end:
                 self._decoder.extend(lane, [token])
                 return written, token
-            fresh = [token] if cue is None else [token, *cue([*written, token])]
+            fresh = [token] if cue is None else cue(written, token)
             self._decoder.extend(lane, fresh)
             written += fresh
 
