@@ -26,11 +26,17 @@ def server(shared_server: LiveServer) -> Iterator[LiveServer]:
 
 # Files whose tests keep time with the clock, beside those marked `engine` and `browser`.
 ON_THE_CLOCK = ("test_client_", "test_hearing", "test_transport_", "test_tts_")
+# Each takes a minute or two. Begun last, it would leave the other core idle.
+LONGEST = ("test_training_export.py", "test_engine_process.py", "test_training_evaluate.py", "test_server_process.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what needs the machine for itself; the rest may run side by side (see the Makefile)."""
+    """Marks what needs the machine for itself, and puts the longest files first; the Makefile says what that is for.
+
+    A test marked `engine` that a busy neighbour makes slower and not wrong is marked `unhurried` beside it.
+    """
     for item in items:
         is_marked = any(item.get_closest_marker(mark) for mark in ("engine", "browser"))
-        if is_marked or item.path.name.startswith(ON_THE_CLOCK):
+        if (is_marked or item.path.name.startswith(ON_THE_CLOCK)) and not item.get_closest_marker("unhurried"):
             item.add_marker(pytest.mark.realtime)
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))

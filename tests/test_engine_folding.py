@@ -18,7 +18,7 @@ from streaming_encoder import EncoderStream, load_audio_model
 from tests.decoder_tiny import EMBEDDED_MODEL
 from tests.encoder_reference import sample
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 RATE_HZ = 16_000
 HOP = 10_240  # a step of the encoder
 SPOKEN = (4, 5, 6, 8, 10, 4, 6)  # synthetic voices that are heard well

@@ -18,6 +18,7 @@ from tests.live_server import EMBEDDED, ROOT
 
 pytestmark = [
     pytest.mark.engine,
+    pytest.mark.unhurried,  # what is measured is the process's own
     pytest.mark.skipif(sys.platform != "linux", reason="smaps"),
 ]
 

@@ -16,9 +16,14 @@ import pytest
 from tests.live_client import SERVER_VAD, sample_pcm, talk, words_of
 from tests.live_server import ROOT, environment, live_server, process_lives, start, wait_until
 
+pytestmark = pytest.mark.timeout(300)  # beside other tests it may have half a core
+
 SUBTRACT = "02_subtract_flite.wav"
 SILENCE_S = 1.0
 HEARING = {"input": {"turn_detection": SERVER_VAD}}
+ENDED_S = 30.0  # 1 s on a quiet machine; how long an end takes is no question of right or wrong
+# A busy machine thinks slowly: with less time than this its answers would be cut short, and wrong.
+PATIENT = {"THINKING__EFFORT": "xhigh"}
 
 
 def test_server_is_built_without_torch() -> None:
@@ -53,6 +58,7 @@ print(len(server._application().routes), "torch" in sys.modules)
 
 
 @pytest.mark.engine
+@pytest.mark.unhurried
 def test_running_server_has_no_torch_mapped(tmp_path: Path) -> None:
     """Nor does a later, lazy import bring it: no library of torch is mapped after a whole turn. Then: SIGKILL."""
 
@@ -61,7 +67,7 @@ def test_running_server_has_no_torch_mapped(tmp_path: Path) -> None:
             await conversation.append(sample_pcm(SUBTRACT, silence_s=SILENCE_S))
             return words_of(await conversation.answer())
 
-    with live_server(tmp_path / "server.log") as server:
+    with live_server(tmp_path / "server.log", settings=PATIENT) as server:
         assert "seventy" in asyncio.run(one_turn(server.realtime))
         engine = server.engine_pid
         assert engine is not None
@@ -69,7 +75,7 @@ def test_running_server_has_no_torch_mapped(tmp_path: Path) -> None:
         assert "libtorch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
         server.process.kill()
         server.process.wait()
-        seconds = wait_until(lambda: not process_lives(engine), 10, "the engine ends with its server")
+        seconds = wait_until(lambda: not process_lives(engine), ENDED_S, "the engine ends with its server")
         print(f"the engine ended {seconds:.1f} s after its server was killed")
 
 
@@ -100,6 +106,7 @@ def test_wrong_setting_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.unhurried
 def test_sigterm_lets_the_answer_be_heard_and_leaves_nothing(tmp_path: Path) -> None:
     """Also: the one session that this server has room for, and the second that is told so."""
 
@@ -108,21 +115,23 @@ def test_sigterm_lets_the_answer_be_heard_and_leaves_nothing(tmp_path: Path) -> 
             await conversation.append(sample_pcm(SUBTRACT, silence_s=SILENCE_S))
             await conversation.expect("response.output_audio.delta")
             os.kill(server.process.pid, signal.SIGTERM)
-            response = await conversation.answer(limit_s=15)
+            response = await conversation.answer()
             assert response["status"] == "completed" and "seventy" in words_of(response)
             await conversation.hung_up()
 
-    with live_server(tmp_path / "server.log", "--max-sessions", "1", settings={"SERVER__DRAIN_S": "15"}) as server:
+    settings = {**PATIENT, "SERVER__DRAIN_S": "60"}
+    with live_server(tmp_path / "server.log", "--max-sessions", "1", settings=settings) as server:
         engine = server.engine_pid
         assert engine is not None
         asyncio.run(drain())
-        assert server.process.wait(15) == 0, server.tail()
-        wait_until(lambda: not process_lives(engine), 5, "the engine has ended with its server")
+        assert server.process.wait(ENDED_S) == 0, server.tail()
+        wait_until(lambda: not process_lives(engine), ENDED_S, "the engine has ended with its server")
         assert server.get("/healthz")[0] == 0
         assert "Traceback" not in server.log.read_text(), server.tail()
 
 
 @pytest.mark.engine
+@pytest.mark.unhurried
 def test_second_sigterm_ends_at_once(tmp_path: Path) -> None:
     async def insist() -> None:
         async with talk(server.realtime, audio=HEARING) as conversation:
@@ -131,13 +140,12 @@ def test_second_sigterm_ends_at_once(tmp_path: Path) -> None:
             for _ in range(2):
                 os.kill(server.process.pid, signal.SIGTERM)
                 await asyncio.sleep(0.3)
-            begin = time.monotonic()
-            await asyncio.to_thread(server.process.wait, 10)
-            assert time.monotonic() - begin < 5
+            await asyncio.to_thread(server.process.wait, ENDED_S)
+            assert conversation.of("response.done") == [], "the answer is not heard to its end"
 
     with live_server(tmp_path / "server.log", settings={"SERVER__DRAIN_S": "60"}) as server:
         engine = server.engine_pid
         assert engine is not None
         asyncio.run(insist())
         assert server.process.returncode == 0, server.tail()
-        wait_until(lambda: not process_lives(engine), 5, "the engine has ended with its server")
+        wait_until(lambda: not process_lives(engine), ENDED_S, "the engine has ended with its server")
