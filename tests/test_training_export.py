@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,18 +41,33 @@ ROOT = Path(__file__).parents[1]
 TINY = ROOT / "training" / "configs" / "tiny.toml"
 STAGES = ("data", "encoder", "cold-start", "mgrd", "rlvr", "preference", "evaluate", "export")
 MOST_PART_BYTES = 48_000_000
+SAMPLES = 2  # an export has the model answer each of its base twice, and one that has learned nothing rambles
+
+
+def base_with_few_samples(place: Path) -> Path:
+    """The embedded model with only the first of its sample recordings."""
+    shutil.copytree(EMBEDDED_MODEL, place, ignore=lambda *_: ["samples"], copy_function=os.symlink)
+    whole, few = EMBEDDED_MODEL / "samples", place / "samples"
+    few.mkdir()
+    entries = json.loads((whole / "expected.json").read_text())[:SAMPLES]
+    for entry in entries:
+        del entry["measured_output_chunk32"]  # it stands there again if this model was asked
+        (few / entry["file"]).symlink_to(whole / entry["file"])
+    (few / "expected.json").write_text(json.dumps(entries))
+    return place
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    """The tiny recipe with its folder and its Whisper in `tmp_path`."""
+    """The tiny recipe with its folder, its Whisper and its base in `tmp_path`."""
     write_ctranslate2(tmp_path / "model.bin", random_whisper())
     text = (
         TINY.read_text()
         .replace("runs/tiny", str(tmp_path / "run"))
         .replace("whisper/model.bin", str(tmp_path / "model.bin"))
     )
-    (tmp_path / "tiny.toml").write_text(text.replace("models/embedded", str(EMBEDDED_MODEL)))
+    base = base_with_few_samples(tmp_path / "base")
+    (tmp_path / "tiny.toml").write_text(text.replace("models/embedded", str(base)))
     return tmp_path / "tiny.toml"
 
 
@@ -75,6 +92,7 @@ def test_every_stage_runs_and_what_comes_out_is_served(recipe: Path) -> None:
     assert "- preference: " in readme
     assert "| format kept |" in readme
     expected = json.loads((model / "samples" / "expected.json").read_text())
+    assert len(expected) == SAMPLES
     assert all(entry["measured_output_chunk32"].startswith("<think>\nheard:") for entry in expected)
     core, ready = load_engine(
         EngineConfig(
