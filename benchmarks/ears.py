@@ -2,15 +2,17 @@
 
     python -m benchmarks.ears [--items 40] [--families hibari …] [--talkie FOLDER] [--json FILE] [--from FILE] [--fit]
 
-Of every clip both lines are written, each without notes, and both networks say how likely they find them; one of the
-two is chosen as the engine does it (`realtime.mind.ears`). Sets: the seed samples, people (pocketsphinx-testdata), with
-`--talkie` lines of Flight of the Amazon Queen's actors, and held-out questions (`skill`) and sentences (`transcribe`)
-in every family of synthetic voices that is installed, without noise. Printed for every set, as word errors in % / lines
-wholly right in %: either line; the decoder's only where the transcriber is less sure of its own than settled words
-must be; the chosen one; the better one.
+Of every clip both lines are written, without notes, and one is chosen as the engine does it (`realtime.mind.contest`):
+both networks say how likely they find either, and other lines of the decoder's where a word of its own is one that the
+transcriber did not hear. Sets: the seed samples, people (pocketsphinx-testdata), with `--talkie` lines of Flight of the
+Amazon Queen's actors, and held-out questions (`skill`) and sentences (`transcribe`) in every family of synthetic voices
+that is installed, without noise. Printed for every set, as word errors in % / lines wholly right in %: either line; the
+one that is chosen by how sure each network is of its own alone; of the two and of all that were tried the one that both
+find likeliest; the better one of the two, and the best of all. Then how many lines were tried, and what other shares
+(`realtime.mind.ears.TRANSCRIBER_SHARE`) would have chosen of them.
 
-`--json` keeps what was measured, `--from` prints it again without the model. `--fit` finds the rule's weights again,
-over all sets but those of `--leave-out`, and adds a column: each set under weights that were found without it.
+`--json` keeps what was measured, `--from` prints it again without the model. `--fit` finds the weights again by which
+the line is chosen where the transcriber cannot be asked, over all sets but those of `--leave-out`.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from statistics import fmean
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +35,20 @@ from rich.table import Table
 from benchmarks.samples import path_of, sources
 from client_demo.correctness import plain_words, word_errors
 from realtime.decoder import Decoder, Row
+from realtime.decoder.sequence import Sequence as Sequence_
 from realtime.engine.dialect import seed_dialect
+from realtime.engine.memory import DecoderMemory
+from realtime.mind.contest import Contest, Hypothesis
 from realtime.mind.dialect import Dialect
-from realtime.mind.ears import LEAST_MEAN, PREFERENCE_RANGE, own_is_better
+from realtime.mind.ears import (
+    LEAST_MEAN,
+    PREFERENCE_RANGE,
+    TRANSCRIBER_SHARE,
+    HeardLine,
+    Second,
+    Standing,
+    own_is_better,
+)
 from realtime.mind.laying import HEARD_TOKENS_LEAST
 from realtime.mind.memory import Symbol
 from realtime.transcriber import TranscriberStream, load_transcriber
@@ -47,7 +60,6 @@ from training.data.speech_tools import SpeechToolMissing
 from training.data.talkies.utterance import open_talkie
 from training.data.voices import Voices
 
-SURE_ALONE = -0.7  # the rule before: a transcriber's line whose tokens are likelier than this on the mean stood
 FAMILIES = ("hibari", "espeak", "flite", "festival")
 SEED, ACTORS_SEED = 991, 3
 ACTORS, ACTORS_S, ACTORS_WORDS = 70, (1.2, 7.0), 3  # lines; seconds; words of the script at least
@@ -56,15 +68,26 @@ HOP = 640 * RATE_HZ // 1000
 PAD = 32 * RATE_HZ // 1000  # what a turn detector lets pass before the tentative end, at the least
 # The regression. People are few here, so their errors count twice.
 HUMAN, HUMAN_WEIGHT, RIDGE, ROUNDS = ("people", "actors"), 2.0, 0.3, 60
+SHARES = (0.0, 0.3, 0.6, 1.0, 2.0)
 
 Weights: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A line, and how likely it is: natural log-probabilities of the whole, by each network."""
+
+    words: str
+    decoder: float
+    transcriber: float
 
 
 @dataclass(frozen=True)
 class Clip:
     """What was measured of one clip. *_logprobs: natural, of each token of a line; the decoder's with the line's end.
 
-    given_logprobs: of the transcriber's line, by the decoder. ended: the decoder's line came to an end.
+    given_logprobs: of the transcriber's line, by the decoder. ended: the decoder's line came to an end. tried: the two
+    lines, the transcriber's first, and others; none where they are the same or cannot be compared.
     """
 
     set: str
@@ -75,12 +98,22 @@ class Clip:
     decoder_logprobs: list[float]
     given_logprobs: list[float]
     ended: bool = True
+    tried: list[Tried] = field(default_factory=list)
+
+    def errors_of(self, line: str) -> int:
+        return word_errors(plain_words(self.said), plain_words(line))
 
     @cached_property
     def errors(self) -> tuple[int, int]:
         """Word errors of the transcriber's line and of the decoder's."""
-        said = plain_words(self.said)
-        return word_errors(said, plain_words(self.transcriber)), word_errors(said, plain_words(self.decoder))
+        return self.errors_of(self.transcriber), self.errors_of(self.decoder)
+
+    def likeliest(self, share: float = TRANSCRIBER_SHARE, most: int | None = None) -> str:
+        """Of the first `most` lines that were tried the one that both networks find likeliest."""
+        lines = self.tried[:most]
+        if not lines:
+            return self.decoder if self.is_own else self.transcriber
+        return max(lines, key=lambda line: line.decoder + share * line.transcriber).words
 
     @cached_property
     def words(self) -> int:
@@ -105,9 +138,6 @@ class Clip:
         return np.array(
             [1.0, sureness, max(fmean(self.decoder_logprobs), LEAST_MEAN), np.clip(preference, *PREFERENCE_RANGE)]
         )
-
-
-Choice: TypeAlias = Callable[[Clip], bool]  # True: the decoder's own line
 
 
 class Ears:
@@ -138,27 +168,59 @@ class Ears:
         dialect = self._dialect
         system = dialect.text_item("system", dialect.default_instructions)
         prefix = [*system, *dialect.audio_open(), *frames, *dialect.audio_close(), *dialect.answering_audio([])]
-        own, own_logprobs, ended = self._write(prefix, HEARD_TOKENS_LEAST + len(frames))
-        given = self._weigh(prefix, [*dialect.line(line.words), dialect.line_end]) if line.words else []
+        heard = HeardLine(line.words, line.confidence, 0.0, line.finish, Standing.CONTESTED)
+        contest = Contest(
+            dialect, DecoderMemory(self._decoder), heard, [], dialect.line(line.words) if line.words else []
+        )
+        seq = self._decoder.new(prefix)
+        given = self._weigh(prefix, contest.unweighed) if line.words else []
+        if given:
+            contest.weigh(given)
+        own, own_logprobs, end = self._write(seq, HEARD_TOKENS_LEAST + len(frames), contest)
+        text = dialect.text(own).strip()
+        tried = []
+        if end is not None and own != contest.tokens and contest.begin(seq, own, own_logprobs, end):
+            tried = self._try(contest, hearing, Tried(" ".join(line.words), sum(given), 0.0))
+        contest.drop()
+        self._decoder.drop(seq)
         self._decoder.frames.drop(frames)
-        return Clip(name, said, " ".join(line.words), list(line.logprobs), own, own_logprobs, given, ended)
+        logprobs = list(line.logprobs)
+        return Clip(name, said, " ".join(line.words), logprobs, text, own_logprobs, given, end is not None, tried)
 
-    def _write(self, prefix: list[Symbol], most: int) -> tuple[str, list[float], bool]:
-        """The decoder's line, log-probabilities with that of its end, and whether it ended."""
-        special, seq = self._dialect.special, self._decoder.new(prefix)
-        words: list[int] = []
+    def _write(self, seq: Sequence_, most: int, contest: Contest) -> tuple[list[Symbol], list[float], Symbol | None]:
+        """The decoder's line, log-probabilities with that of its end, and what ended it."""
+        words: list[Symbol] = []
         logprobs: list[float] = []
-        ends = (self._dialect.line_end, special.think_end, special.im_end, special.wait)
         while len(words) <= most:
-            logits = self._logits(Row(seq, seq.pending, want_logits=True))[-1]
-            token = int(logits.argmax())
-            logprobs.append(float(torch.log_softmax(logits, 0)[token]))
-            if token in ends:
-                break
+            likely = torch.log_softmax(self._logits(Row(seq, seq.pending, want_logits=True))[-1], 0)
+            values, tokens = likely.topk(2)
+            token = int(tokens[0])
+            logprobs.append(float(values[0]))
+            if self._dialect.ends_line(token):
+                return words, logprobs, token
+            contest.write(seq, words, token, Second(int(tokens[1]), float(values[1])))
             words.append(token)
             self._decoder.extend(seq, [token])
-        self._decoder.drop(seq)
-        return self._decoder.tokenizer.decode(words).strip(), logprobs, len(words) <= most
+        return words, logprobs, None
+
+    def _try(self, contest: Contest, hearing: TranscriberStream, given: Tried) -> list[Tried]:
+        """All lines that are compared, with what either network says of them."""
+        tried: list[Tried] = []
+        while True:
+            asked = list(contest.asked)
+            told = [hearing.weigh(words) for words in asked]
+            lines: list[Hypothesis | None] = contest.compared[-len(asked) :]
+            for line, words, likely in zip(lines, asked, told, strict=True):
+                decoder = given.decoder if line is None else sum(line.logprobs)
+                tried.append(Tried(" ".join(words), decoder, sum(likely or [])))
+            if contest.told(told):
+                return tried
+            while contest.open:
+                other = contest.open[0]
+                seq = cast(Sequence_, other.seq)
+                likely_next = torch.log_softmax(self._logits(Row(seq, seq.pending, want_logits=True))[-1], 0)
+                token = int(likely_next.argmax())
+                contest.accept(other, token, float(likely_next[token]))
 
     def _weigh(self, prefix: list[Symbol], tokens: list[Symbol]) -> list[float]:
         seq = self._decoder.new(prefix)
@@ -223,31 +285,38 @@ def fitted(clips: Sequence[Clip]) -> Weights:
     return out
 
 
-def by_weights(weights: Weights) -> Choice:
-    return lambda clip: not clip.transcriber or float(clip.features @ weights) > 0
-
-
 def report(console: Console, clips: Sequence[Clip], fit: bool, leave_out: str) -> None:
-    choices: dict[str, Choice] = {
-        "transcriber": lambda clip: False,
-        "decoder": lambda clip: True,
-        f"under {SURE_ALONE}": lambda clip: not clip.transcriber or clip.sureness < SURE_ALONE,
-        "chosen": lambda clip: clip.is_own,
-        "better": lambda clip: clip.errors[1] < clip.errors[0],
-    }
-    names = list(dict.fromkeys(clip.set for clip in clips))
     if fit:
         weights = fitted([clip for clip in clips if not clip.set.startswith(leave_out)])
         console.print(f"weights without {leave_out}: " + ", ".join(f"{weight:.2f}" for weight in weights))
-        without = {name: by_weights(fitted([clip for clip in clips if clip.set != name])) for name in names}
-        choices["set left out"] = lambda clip: without[clip.set](clip)
-    table = Table("set", "clips", "words", *choices)
-    for name in [*names, "all"]:
+    lines: dict[str, Callable[[Clip], str]] = {
+        "transcriber": lambda clip: clip.transcriber,
+        "decoder": lambda clip: clip.decoder,
+        "by sureness": lambda clip: clip.decoder if clip.is_own else clip.transcriber,
+        "of the two": lambda clip: clip.likeliest(most=2),
+        "chosen": Clip.likeliest,
+        "better of two": lambda clip: min((clip.transcriber, clip.decoder), key=clip.errors_of),
+        "best": lambda clip: min((clip.transcriber, clip.decoder, *(t.words for t in clip.tried)), key=clip.errors_of),
+    }
+    _table(console, clips, lines)
+    compared = [clip for clip in clips if clip.tried]
+    others = [len(clip.tried) - 2 for clip in compared]
+    console.print(
+        f"{len(compared)} of {len(clips)} lines are contested; others tried: "
+        + ", ".join(f"{count} for {others.count(count)}" for count in sorted(set(others)))
+    )
+    _table(console, clips, {f"share {share}": partial(Clip.likeliest, share=share) for share in SHARES})
+
+
+def _table(console: Console, clips: Sequence[Clip], lines: dict[str, Callable[[Clip], str]]) -> None:
+    """Word errors in % / lines wholly right in %, set by set."""
+    table = Table("set", "clips", "words", *lines)
+    for name in [*dict.fromkeys(clip.set for clip in clips), "all"]:
         of = [clip for clip in clips if name in (clip.set, "all")]
         words = sum(clip.words for clip in of)
         row = []
-        for own in choices.values():
-            errors = [clip.errors[own(clip)] for clip in of]
+        for line in lines.values():
+            errors = [clip.errors_of(line(clip)) for clip in of]
             row.append(f"{100 * sum(errors) / words:.1f} / {100 * errors.count(0) / len(of):.0f}")
         table.add_row(name, str(len(of)), str(words), *row)
     console.print(table)
@@ -265,7 +334,8 @@ def main() -> None:
     parser.add_argument("--leave-out", default="festival", help="sets whose name begins so, kept out of --fit")
     arguments = parser.parse_args()
     if arguments.kept is not None:
-        clips = [Clip(**entry) for entry in json.loads(arguments.kept.read_text())]
+        kept = json.loads(arguments.kept.read_text())
+        clips = [Clip(**{**entry, "tried": [Tried(**tried) for tried in entry["tried"]]}) for entry in kept]
     else:
         torch.set_num_threads(1)
         ears = Ears(arguments.model)

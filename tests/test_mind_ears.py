@@ -11,9 +11,24 @@ from hypothesis import strategies as st
 
 from realtime.decoder.sequence import Row, Sequence
 from realtime.engine.memory import DecoderMemory
-from realtime.engine.messages import Transcript
+from realtime.engine.messages import FromEngine, Transcript
 from realtime.mind import Mind, Order, ThinkingPlan
-from realtime.mind.ears import UNHEARD_LINE, HeardLine, Standing, own_is_better, words_ahead
+from realtime.mind.contest import Hypothesis
+from realtime.mind.ears import (
+    LEAST_GAIN,
+    MOST_ALTERNATIVES,
+    MOST_LOSS,
+    TRANSCRIBER_SHARE,
+    UNHEARD_LINE,
+    HeardLine,
+    Second,
+    Standing,
+    Step,
+    alternatives,
+    own_is_better,
+    score,
+    words_ahead,
+)
 from realtime.mind.lanes import AnswerLane, Phase
 from realtime.mind.laying import HEARD_TOKENS_LEAST
 from realtime.mind.memory import Symbol
@@ -29,6 +44,8 @@ OWN = ("ab", "xy")
 FOLDED = ("st", "uv")
 # Under the rule itself: the transcriber in doubt and the decoder sure, and the other way round.
 BELIEVED, UNBELIEVED = (-1.0, -0.01), (-0.05, -1.5)
+# What the transcriber finds each word of the lane's own line, where it finds none of its own unlikely.
+HEARD, UNHEARD = -0.1, -50.0
 
 logprobs = st.floats(-6, 0)
 lines = st.lists(logprobs, min_size=1, max_size=12)
@@ -58,6 +75,51 @@ def test_the_rule_is_monotone_in_every_sign(
     )
     at = data.draw(st.integers(0, len(given) - 1))
     assert own_is_better(transcriber, own, [p if i != at else p - less for i, p in enumerate(given)], ended=True)
+
+
+steps = st.lists(
+    st.tuples(st.floats(-4, 0), st.none() | st.floats(0, 6)).map(
+        lambda each: (each[0], None if each[1] is None else Second(7, each[0] - each[1]))
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(steps, st.floats(0, 10), st.data())
+def test_what_is_tried_has_something_to_win(
+    written: list[tuple[float, Second | None]], ahead: float, data: st.DataObject
+) -> None:
+    likely = data.draw(st.lists(st.floats(-20, 0), min_size=len(written), max_size=len(written)))
+    line_ = [Step(at, logprob, second) for at, (logprob, second) in enumerate(written)]
+    tried = alternatives(line_, likely, ahead)
+    assert len(tried) == len(set(tried)) <= MOST_ALTERNATIVES
+
+    def most(at: int) -> float:
+        """By how much the line with the other token wins, where the transcriber has no objection left to it."""
+        step = line_[at]
+        assert step.second is not None
+        return step.second.logprob - step.logprob - TRANSCRIBER_SHARE * likely[at] - ahead
+
+    assert all(most(at) >= LEAST_GAIN - 1e-9 for at in tried)
+    assert [most(at) for at in tried] == sorted((most(at) for at in tried), reverse=True)
+    left = [at for at, step in enumerate(line_) if step.second is not None and at not in tried]
+    for at in left:
+        second = line_[at].second
+        assert second is not None
+        is_unlikely = line_[at].logprob - second.logprob > MOST_LOSS
+        assert is_unlikely or most(at) < LEAST_GAIN or len(tried) == MOST_ALTERNATIVES
+
+
+def test_first_comes_the_word_that_the_transcriber_did_not_hear() -> None:
+    line_ = [Step(at, -0.5, Second(7, -1.5)) for at in range(5)]
+    assert alternatives(line_, [-0.1, -9.0, -0.1, -19.0, -0.1], 0.0) == [3, 1]
+    assert alternatives(line_, [-0.1, -9.0, -0.1, -19.0, -0.1], 4.0) == [3]
+    assert alternatives(line_, [-0.1] * 5, 0.0) == [], "nothing to win"
+
+
+def test_both_are_asked() -> None:
+    assert score([-1.0, -2.0], [-3.0]) == -3.0 - 3.0 * TRANSCRIBER_SHARE
 
 
 # --- how far each has heard --------------------------------------------------------------------------
@@ -117,6 +179,7 @@ class Attempt:
     respond: bool = True
     told: list[Transcript] = field(default_factory=list)
     attempt: int = 0
+    asked: list[tuple[str, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         plan = ThinkingPlan(self.order)
@@ -148,8 +211,19 @@ class Attempt:
             if self.lane.phase is not Phase.HEARING:
                 break
             chosen = token if self.lane.due is None else self.lane.due
-            said = self.mind.accept(self.lane, chosen, logprob)
-            self.told += [message for message in said if isinstance(message, Transcript)]
+            self.tell(self.mind.accept(self.lane, chosen, logprob))
+            if self.lane.asked:
+                self.answer(HEARD if logprob == BELIEVED[1] else UNHEARD)
+
+    def answer(self, own: float | None, *others: float | None) -> None:
+        """The transcriber's: how likely it finds each word of the lane's own line, or of others."""
+        self.asked += self.lane.asked
+        likely = [own, *others] if len(self.lane.asked) == len(others) + 1 else [-0.1, own, *others]
+        told = [None if p is None else [p] * len(words) for words, p in zip(self.lane.asked, likely, strict=True)]
+        self.tell(self.mind.told(self.lane, told))
+
+    def tell(self, said: list[FromEngine]) -> None:
+        self.told += [message for message in said if isinstance(message, Transcript)]
 
     @property
     def laid(self) -> list[Symbol]:
@@ -237,8 +311,10 @@ def test_what_was_computed_of_a_weighed_line_is_not_computed_again(chosen: tuple
     lane.weigh([-3.0] * len(lane.unweighed))
     for token in line(OWN):
         mind.accept(lane, token, logprob)
-        if lane.seq.pending and lane.phase is Phase.HEARING:
+        if lane.seq.pending and lane.phase is Phase.HEARING and not lane.is_waiting:
             decoder.step([Row(cast(Sequence, lane.seq), lane.seq.pending, True)])
+    assert lane.asked == [GIVEN, OWN]
+    mind.told(lane, [[-0.1, -0.1], [HEARD if chosen == OWN else UNHEARD] * 2])
     assert lane.has_given_line == (chosen == GIVEN) and lane.phase is Phase.THINKING
     assert lane.seq.pending == 1, "the end of the line"
     assert lane.seq.computed == lane.prompt_tokens + len(DIALECT.line(chosen))
@@ -402,3 +478,119 @@ def test_whatever_is_written_one_of_the_two_lines_stands_behind_the_prefix(
     assert subject.lane.seq.symbols == [*prefix, *own, *ended, *behind]
     closed = DIALECT.close_thought(bool(ended))
     assert behind == (closed if subject.lane.phase is Phase.ANSWERING else []) and (ended or behind)
+
+
+# --- other lines ------------------------------------------------------------------------------------
+
+X, Y, Z = (encode(letter)[0] for letter in "xyz")
+
+
+def doubted(*, rest: tuple[str, ...] = GIVEN, folded: tuple[str, ...] = (), respond: bool = True) -> Attempt:
+    """A lane that has written OWN, in doubt whether its "y" is a "z", and a transcriber that did not hear it."""
+    subject = Attempt(True, rest=rest, folded=folded, respond=respond)
+    subject.weigh(-9.0)
+    for token in line(OWN):
+        second = Second(Z, -0.9) if token == Y else None
+        subject.tell(subject.mind.accept(subject.lane, token, -0.5, second))
+    subject.asked = list(subject.lane.asked)
+    subject.tell(subject.mind.told(subject.lane, [[-9.0] * (len(folded) + 2), [*[-0.1] * (len(folded) + 1), -20.0]]))
+    return subject
+
+
+@folded_or_not
+def test_another_word_is_tried_where_the_transcriber_heard_another(folded: tuple[str, ...]) -> None:
+    subject = doubted(folded=folded)
+    assert subject.asked == [(*folded, *GIVEN), (*folded, *OWN)]
+    assert subject.lane.is_waiting and not subject.told
+    (work,) = (work for work in subject.mind.work() if isinstance(work.lane, Hypothesis))
+    assert work.lane is not None and subject.mind.holds(work.lane)
+    assert work.seq.symbols == [*subject.prefix, *DIALECT.line(("ab",)), *encode(" x"), Z]
+    assert subject.lane.hypotheses[0].draft.guess(4) == [NEWLINE], "it goes on as the lane's own does"
+    subject.mind.accept(work.lane, NEWLINE, -0.1)
+    assert subject.lane.asked == [(*folded, "ab", "xz")]
+    subject.answer(HEARD)
+    assert subject.laid == line(("ab", "xz"))
+    assert [t.text.split() for t in subject.told] == [[*folded, "ab", "xz"]]
+    assert subject.told[0].closing == -0.1 and subject.told[0].doubt == -0.9
+    assert not subject.lane.has_given_line and subject.lane.phase is Phase.THINKING
+    assert subject.lane.unwanted == DIALECT.line((*folded, *OWN)), "which the next attempt guesses, too"
+    assert list(subject.lane.draft.written) == [*subject.lane.heard_tokens, NEWLINE]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "heard", "chosen"),
+    [
+        ([NEWLINE], HEARD, ("ab", "xz")),
+        ([X, NEWLINE], HEARD, ("ab", "xzx")),
+        ([SPECIAL.think_end], HEARD, ("ab", "xz")),
+        ([NEWLINE], UNHEARD, OWN),
+        ([NEWLINE], None, OWN),
+        ([X] * 60, HEARD, OWN),
+    ],
+    ids=["better", "longer", "closed", "not heard", "more was heard since", "a loop"],
+)
+def test_it_is_taken_where_both_find_it_likelier(
+    tokens: list[int], heard: float | None, chosen: tuple[str, ...]
+) -> None:
+    subject = doubted()
+    for token in tokens:
+        if not subject.lane.asked:
+            (other,) = subject.lane.hypotheses
+            subject.mind.accept(other, token, -0.1)
+    subject.answer(heard)
+    assert [t.text.split() for t in subject.told] == [list(chosen)]
+    assert subject.laid[: len(DIALECT.line(chosen))] == DIALECT.line(chosen)
+
+
+def test_where_the_transcriber_cannot_tell_each_is_believed_as_sure_as_it_is() -> None:
+    for sure, chosen in ((BELIEVED, OWN), (UNBELIEVED, GIVEN)):
+        subject = Attempt(True, sure[0])
+        subject.weigh()
+        for token in line(OWN):
+            subject.tell(subject.mind.accept(subject.lane, token, sure[1]))
+        subject.answer(None)
+        assert [t.text.split() for t in subject.told] == [list(chosen)]
+
+
+def test_a_token_that_is_no_word_is_no_other_word() -> None:
+    subject = Attempt(True)
+    subject.weigh(-9.0)
+    for token in line(OWN):
+        subject.tell(subject.mind.accept(subject.lane, token, -0.5, Second(SPECIAL.im_start, -0.9)))
+    subject.answer(-5.0)
+    assert subject.told and not subject.lane.is_waiting
+
+
+@pytest.mark.parametrize("ending", ["revoked", "discarded", "chosen", "closed"])
+def test_no_block_of_another_line_stays_behind(ending: str) -> None:
+    decoder = tiny_decoder()
+    mind = Mind("s", DIALECT, DecoderMemory(decoder), note_interval_frames=None)
+    mind.start_turn(1)
+    mind.end_turn(1, [], 160, line=HeardLine(GIVEN, -1.0, -0.25, 0.5, Standing.CONTESTED))
+    assert mind._attempt is not None
+    lane = mind._attempt.lane
+
+    def step(work_lane: AnswerLane | Hypothesis, guess: tuple[int, ...] = ()) -> None:
+        decoder.step([Row(cast(Sequence, work_lane.seq), work_lane.seq.pending, True, guess)])
+
+    step(lane, tuple(lane.unweighed))
+    lane.weigh([-9.0] * len(lane.unweighed))
+    for token in line(OWN):
+        if lane.seq.pending:
+            step(lane)
+        mind.accept(lane, token, -0.5, Second(Z, -0.9) if token == Y else None)
+    mind.told(lane, [[-9.0] * 2, [-0.1, -20.0]])
+    (other,) = lane.hypotheses
+    computed = other.seq.computed
+    assert computed == lane.prompt_tokens + len(DIALECT.line(OWN)) - 1, "only the other word is to be computed"
+    step(other)
+    if ending == "revoked":
+        mind.revoke(1)
+    elif ending == "discarded":
+        mind.discard_turn(1)
+    elif ending == "chosen":
+        mind.accept(other, NEWLINE, -0.1)
+        mind.told(lane, [[-0.1, -0.1]])
+        assert lane.transcript == "ab xz" and lane.seq.pending == 1, "the end of the line"
+    mind.close()
+    assert decoder.pool.used == 0

@@ -246,11 +246,19 @@ def test_it_writes_what_the_engine_writes(served: ServedModel, one_ear: Path) ->
         assert [note.word for note in reply.noted] == notes
 
 
-@pytest.mark.parametrize("bias", [ears.BIAS, -100.0])  # as it is, and the transcriber always believed
+def believe_the_transcriber(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the two find likely."""
+    monkeypatch.setattr(ears, "TRANSCRIBER_SHARE", 1e6)
+    monkeypatch.setattr(ears, "MOST_ALTERNATIVES", 0)
+    monkeypatch.setattr(ears, "BIAS", -100.0)
+
+
+@pytest.mark.parametrize("always", [False, True], ids=["as it is", "the transcriber's line"])
 def test_with_a_transcriber_it_writes_what_the_engine_writes(
-    bias: float, monkeypatch: pytest.MonkeyPatch, served: ServedModel
+    always: bool, monkeypatch: pytest.MonkeyPatch, served: ServedModel
 ) -> None:
-    monkeypatch.setattr(ears, "BIAS", bias)
+    if always:
+        believe_the_transcriber(monkeypatch)
     model = served_with_transcriber()
     dialect = seed_dialect(model.decoder, json.loads((EMBEDDED_MODEL / "config.json").read_text())["system_prompt"])
     # Nonsense makes the decoder think in two lines; by default the engine would speak behind the first.
@@ -289,7 +297,7 @@ def test_with_both_ears_as_published_it_writes_what_the_engine_writes() -> None:
 
 
 def test_a_transcribers_line_stands_whether_notes_are_wanted_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ears, "BIAS", -100.0)
+    believe_the_transcriber(monkeypatch)
     model = served_with_transcriber()
     first, second = samples()[:2]
     trials = [first, Trial("x", second.example, first.example)]
@@ -316,9 +324,8 @@ def test_leaving_early_gives_everything_back(served: ServedModel) -> None:
 
 
 def test_a_budget_of_thought_is_kept_and_a_typed_turn_is_answered(served: ServedModel) -> None:
-    typed = Trial(
-        "typed", Example(Item("skill/add", "What is six plus eight?", "what is six plus eight", is_text=True), None)
-    )
+    asked = "Which is more, six or eight?"  # not a sum that was said, which is laid whole
+    typed = Trial("typed", Example(Item("skill/compare", asked, "which is more six or eight", is_text=True), None))
     for budget in (0, 3):
         manner = Manner(listens=False, think_tokens=budget)
         for reply in served.converse([samples()[0], typed], manner):

@@ -71,7 +71,7 @@ def recipe(tmp_path: Path) -> Path:
     return tmp_path / "tiny.toml"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_stage_runs_and_what_comes_out_is_served(recipe: Path) -> None:
     command = [sys.executable, "-m", "training", "all", "--config", str(recipe)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

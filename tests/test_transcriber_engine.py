@@ -14,7 +14,7 @@ from realtime.engine import messages as m
 from realtime.engine.core import EngineCore
 from realtime.engine.dialect import seed_dialect
 from realtime.engine.transcribing import Transcribing
-from realtime.mind import ears
+from realtime.mind import contest, ears
 from realtime.transcriber import TranscriberStream, transcript
 from streaming_encoder import AudioModel, EncoderStream, load_audio_model
 from tests.decoder_tiny import EMBEDDED_MODEL
@@ -33,8 +33,10 @@ def parts() -> tuple[AudioModel, Decoder]:
 
 @pytest.fixture
 def believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The transcriber's line is taken, however sure the decoder is of its own: these tests are about its words."""
-    monkeypatch.setattr(ears, "own_is_better", lambda *scores, ended: False)
+    """The transcriber's line is taken, whatever the two find likely: these tests are about its words."""
+    monkeypatch.setattr(ears, "MOST_ALTERNATIVES", 0)
+    monkeypatch.setattr(ears, "TRANSCRIBER_SHARE", 1e6)
+    monkeypatch.setattr(contest, "own_is_better", lambda *scores, ended: False)
 
 
 @pytest.fixture
@@ -119,8 +121,9 @@ def test_audio_that_comes_at_once_gives_the_same_words(engine: EngineCore, parts
 
 
 def test_a_decoder_that_is_sure_of_its_own_line_is_believed(
-    engine: EngineCore, parts: tuple[AudioModel, Decoder]
+    engine: EngineCore, parts: tuple[AudioModel, Decoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ears, "TRANSCRIBER_SHARE", 0.0)  # of the tiny one, to which all words but its own are nonsense
     pcm = sample(0)
     notes, line = heard_alone(parts[0], pcm)
     said = speak(engine, pcm)

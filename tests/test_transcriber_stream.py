@@ -11,7 +11,8 @@ import torch
 
 from realtime.transcriber import Line, Transcriber, TranscriberStream
 from realtime.transcriber.model import Memory
-from realtime.transcriber.transcriber import Text
+from realtime.transcriber.respelling import respelled
+from realtime.transcriber.transcriber import LEAST_LOGPROB, Text
 from realtime.transcriber.transcript import Token, most_tokens
 from streaming_encoder import EncoderStream, Heard
 from tests.encoder_reference import noise, small_model
@@ -57,6 +58,66 @@ def test_the_line_leaves_the_stream_as_it_is(seed: int) -> None:
         stream.line(encoder.hear_tail())
     expected_notes, expected = taken_down(transcriber, pcm, [])
     assert (notes, stream.line(encoder.hear_tail()).words) == (expected_notes, expected.words)
+
+
+def sums(transcriber: Transcriber, pcm: np.ndarray) -> tuple[TranscriberStream, EncoderStream, Line]:
+    encoder, stream = EncoderStream(small_model(), right_context_ms=320), TranscriberStream(transcriber)
+    for step in encoder.hear(pcm):
+        stream.hear(step)
+    return stream, encoder, stream.line(encoder.hear_tail())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_how_likely_words_are_is_what_the_network_says_of_them(seed: int) -> None:
+    """Written whole, over the same frames, in one pass from the beginning."""
+    transcriber, pcm = tiny_transcriber(seed), noise(3 * RATE_HZ, seed)
+    network, shape = transcriber.network, transcriber.network.shape
+    stream, encoder, line = sums(transcriber, pcm)
+    assert line.words
+    frames = [step.frames for step in EncoderStream(small_model(), right_context_ms=320).hear(pcm)]
+    tail = encoder.hear_tail()
+    heard, written = Memory(shape, 2048), Memory(shape, shape.positions)
+    with torch.inference_mode():
+        for part in (*frames, *(step.frames for step in tail), tail[-1].ahead):
+            network.hear(part, heard)
+    for words in (line.words, (*line.words[:-1], "bo"), ("bo", *line.words), ("bo",), line.words[:-1] or ("bq",)):
+        likely = stream.weigh(words)
+        assert likely is not None and len(likely) == len(words) and max(likely) <= 0
+        text = stream._line[0].tokens
+        spelled = respelled(text, words, transcriber._vocabulary)
+        ids = [*spelled.ids, shape.end]
+        with torch.inference_mode():
+            written.count = 0
+            hidden, _ = network.write([*shape.start, *spelled.ids], written, heard)
+            logits = network.allowed(network.logits(hidden[len(shape.start) - 1 :]), from_first=True)
+            logprobs = torch.log_softmax(logits, 1)[range(len(ids)), ids].clamp_min(LEAST_LOGPROB)
+        assert sum(likely) == pytest.approx(float(logprobs.sum()), abs=0.02)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_asking_leaves_the_stream_as_it_is(seed: int) -> None:
+    pcm, transcriber = noise(5 * RATE_HZ, seed), tiny_transcriber(seed)
+    encoder, stream = EncoderStream(small_model(), right_context_ms=320), TranscriberStream(transcriber)
+    notes = []
+    for start in range(0, len(pcm), 8000):
+        notes += [stream.hear(step) for step in encoder.hear(pcm[start : start + 8000])]
+        line = stream.line(encoder.hear_tail())
+        first = stream.weigh(("bo", *line.words[1:]))
+        assert stream.weigh(line.words) is None or stream.weigh(("bo", *line.words[1:])) == first
+    expected_notes, expected = taken_down(transcriber, pcm, [])
+    assert (notes, stream.line(encoder.hear_tail()).words) == (expected_notes, expected.words)
+
+
+def test_what_is_gone_cannot_be_asked() -> None:
+    stream, encoder, line = sums(tiny_transcriber(3), noise(3 * RATE_HZ, 3))
+    assert stream.weigh(line.words) is not None and stream.weigh(()) is None
+    for step in encoder.hear(noise(RATE_HZ, 4)):
+        stream.hear(step)
+    assert stream.weigh(line.words) is None, "more was heard since"
+    stream.line(encoder.hear_tail())
+    assert stream.weigh(line.words) is not None
+    stream.reset()
+    assert stream.weigh(line.words) is None
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from realtime.errors import CheckpointError
@@ -36,6 +38,17 @@ def test_words_and_marks(vocabulary: Vocabulary) -> None:
     assert stop in vocabulary.sentence_ends() and comma not in vocabulary.sentence_ends()
     beyond = whole.get_vocab_size()
     assert (vocabulary.letters(beyond), vocabulary.begins_word(beyond)) == ("", False)
+
+
+VOCABULARY, WHOLE = Vocabulary(FILE), Tokenizer.from_file(str(FILE))
+WORDS = st.lists(st.from_regex(r"[A-Za-z]{1,14}|[0-9]{1,5}|[a-z]+'(s|t|re|ve|m|ll|d)", fullmatch=True), max_size=6)
+
+
+@given(WORDS, st.booleans())
+@settings(deadline=None)
+def test_words_have_the_ids_that_the_tokenizer_gives_them(words: list[str], begins: bool) -> None:
+    text = (" " if begins else "") + " ".join(words)
+    assert VOCABULARY.ids(text) == WHOLE.encode(text, add_special_tokens=False).ids
 
 
 def test_a_file_that_is_no_tokenizer(tmp_path: Path) -> None:

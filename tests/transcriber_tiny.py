@@ -66,6 +66,11 @@ class TinyVocabulary:
     def text(self, ids: list[int]) -> str:
         return "".join(f"{' ' if self.begins_word(n) else ''}{self.letters(n) or '.'}" for n in ids)
 
+    def ids(self, text: str) -> list[int]:
+        """Whole words that it has; of any other the token 5."""
+        known = {self.text([n]): n for n in range(VOCAB)}
+        return [known.get(f" {word.lower()}", 5) for word in text.split()]
+
     def begins_word(self, token: int) -> bool:
         return token % 7 != 0 and token % 11 != 0
 

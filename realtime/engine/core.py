@@ -16,11 +16,12 @@ from realtime.decoder.scheduler import Service
 from realtime.engine import messages as m
 from realtime.engine.listening import SAMPLES_PER_MS, Listening
 from realtime.engine.memory import DecoderMemory
-from realtime.engine.rows import logprob, logprobs, rows_of
+from realtime.engine.rows import logprob, logprobs, rows_of, second
 from realtime.engine.session import Session
 from realtime.engine.vote import Vote
 from realtime.errors import EngineOverloaded
 from realtime.mind import Dialect, Mind, ThinkingPlan, Work
+from realtime.mind.contest import Hypothesis
 from realtime.mind.lanes import AnswerLane
 from realtime.transcriber import Transcriber
 from streaming_encoder import AudioModel, EncoderStream
@@ -213,11 +214,11 @@ class EngineCore:
         while True:
             due = lane.due if isinstance(lane, AnswerLane) else None
             token = int(tokens[right]) if due is None else due
-            out += session.accept(entry, token, logprob(entry, logits[right], token))
+            out += session.accept(entry, token, logprob(entry, logits[right], token), second(entry, logits[right]))
             if not session.mind.goes_on(entry):
                 break
             right = seq.computed - start
-        if isinstance(lane, AnswerLane):
+        if isinstance(lane, AnswerLane | Hypothesis):
             lane.draft.checked(len(row.guess), right)
         return out
 

@@ -6,6 +6,7 @@ there is time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,6 +114,10 @@ class Listening:
             # A transcriber knows speech and takes the rest for words; the decoder was taught with such sounds.
             line = UNHEARD_LINE if line is None else line.unbelieved()
         return Tail([symbol for step in steps for symbol in self._frames.put(step.embeddings)], line, voice)
+
+    def weigh(self, words: Sequence[str]) -> list[float] | None:
+        """How likely each of `words` is in the place of the transcriber's last line: see `TranscriberStream.weigh`."""
+        return None if self._transcribing is None else self._transcribing.weigh(words)
 
     def settled(self, folded_words: int) -> SettledWords | None:
         """Words that the transcriber will not change any more, behind the first `folded_words` of the turn."""

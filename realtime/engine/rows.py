@@ -11,6 +11,8 @@ from realtime.decoder import Row
 from realtime.decoder.scheduler import WorkItem, schedule
 from realtime.decoder.sequence import Sequence as DecoderSequence
 from realtime.mind import Work
+from realtime.mind.contest import Hypothesis
+from realtime.mind.ears import Second
 from realtime.mind.lanes import AnswerLane, Phase
 from realtime.mind.memory import Symbol
 
@@ -38,6 +40,8 @@ def rows_of(work: Sequence[Work], budget: int, most_positions: int) -> list[tupl
 
 def _guess(entry: Work, spare: int, left: int) -> list[Symbol]:
     """What `entry`'s lane will probably write, as far as rows are left."""
+    if isinstance(entry.lane, Hypothesis):
+        return entry.lane.draft.guess(min(spare, left)) if min(spare, left) > 0 else []
     if not isinstance(entry.lane, AnswerLane):
         return []
     if 0 < len(entry.lane.unweighed) <= left:
@@ -55,7 +59,16 @@ def logprobs(logits: torch.Tensor, symbols: Sequence[Symbol]) -> list[float]:
 
 
 def logprob(entry: Work, logits: torch.Tensor, token: int) -> float:
-    """Log-probability of the chosen token, where somebody asks for it: in the line of what was heard."""
-    if not isinstance(entry.lane, AnswerLane) or entry.lane.phase is not Phase.HEARING:
+    """Log-probability of the chosen token, where somebody asks for it: in a line of what was heard."""
+    is_heard = isinstance(entry.lane, AnswerLane) and entry.lane.phase is Phase.HEARING
+    if not is_heard and not isinstance(entry.lane, Hypothesis):
         return 0.0
     return float(logits[token] - torch.logsumexp(logits, dim=0))
+
+
+def second(entry: Work, logits: torch.Tensor) -> Second | None:
+    """The likeliest token but one, where somebody asks for it: in a line beside which another stands."""
+    if not isinstance(entry.lane, AnswerLane) or not entry.lane.is_contested:
+        return None
+    values, tokens = logits.topk(2)
+    return Second(int(tokens[1]), float(values[1] - torch.logsumexp(logits, dim=0)))

@@ -16,7 +16,9 @@ from realtime.engine.listening import SAMPLES_PER_MS, Listening, Pcm
 from realtime.engine.vote import Vote
 from realtime.errors import AudioError, ForethoughtError
 from realtime.mind import Mind, TurnState, Work
+from realtime.mind.ears import Second
 from realtime.mind.lanes import AnswerLane, Phase
+from realtime.mind.work import Lane
 from streaming_encoder import AudioInputError
 
 # With less of the turn than this there is nothing to answer yet.
@@ -270,13 +272,21 @@ class Session:
 
     # --- tokens -------------------------------------------------------------------------------------
 
-    def accept(self, work: Work, token: int, logprob: float) -> list[m.FromEngine]:
-        """The token chosen at the tip of the lane of `work`, and its log-probability."""
+    def accept(self, work: Work, token: int, logprob: float, second: Second | None) -> list[m.FromEngine]:
+        """The token chosen at the tip of the lane of `work`, its log-probability, and what else it might have been."""
         lane = work.lane
         assert lane is not None, "a token was chosen for a lane"
+        said = self._say(lane, self.mind.accept(lane, token, logprob, second))
+        for asking in list(self.mind.asking()):
+            likely = [self._listening.weigh(words) for words in asking.asked]
+            said += self._say(asking, self.mind.told(asking, likely))
+        return said
+
+    def _say(self, lane: Lane, messages: list[m.FromEngine]) -> list[m.FromEngine]:
+        """What a token of `lane`, or the choice of its line, has brought."""
         said: list[m.FromEngine] = []
         is_answered = False
-        for message in self.mind.accept(lane, token, logprob):
+        for message in messages:
             is_answered |= isinstance(message, m.Answer | m.Done)
             if isinstance(message, m.Note):
                 self._vote.noted()

@@ -7,6 +7,7 @@ gets its own pass, in order: the words depend on the audio alone, not on what el
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from statistics import fmean
 
 from realtime.mind.ears import HeardLine, Standing
@@ -80,3 +81,7 @@ class Transcribing:
             return tail, None
         doubt = doubt_of(line.logprobs)
         return tail, HeardLine(line.words, line.confidence, doubt, line.finish, Standing.CONTESTED)
+
+    def weigh(self, words: Sequence[str]) -> list[float] | None:
+        """How likely each of `words` is in the place of the last line's: see `TranscriberStream.weigh`."""
+        return self._stream.weigh(words)

@@ -5,18 +5,19 @@ It knows the turn's record and what its tokens say; not when the turn is committ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from realtime.decoder.scheduler import Service
 from realtime.engine.messages import FromEngine
 from realtime.mind import reports
 from realtime.mind.dialect import Dialect
-from realtime.mind.lanes import AnswerLane
+from realtime.mind.ears import Second
+from realtime.mind.lanes import AnswerLane, Pieces
 from realtime.mind.memory import Memory
 from realtime.mind.pace import ThinkingPlan
 from realtime.mind.speaking import SpeakingPhase
 from realtime.mind.turn import Turn, TurnState
-from realtime.mind.work import Work
+from realtime.mind.work import Work, work_of
 
 # Answer tokens that count as the first clause when lanes compete (the segmenter aims at 4 to 8 words).
 FIRST_CLAUSE_TOKENS = 12
@@ -35,8 +36,8 @@ class Attempt:
 
     def work(self) -> Iterator[Work]:
         """What can run now: the answer, and the thought beside it."""
-        if self.speaking.speaks and self.lane.seq.pending:
-            yield Work(self.lane.seq, self._service, self.lane)
+        if self.speaking.speaks:
+            yield from work_of(self.lane, self._service)
         think = self.speaking.think
         if think is not None and self.speaking.thinks and think.seq.pending:
             yield Work(think.seq, Service.THOUGHT, think)
@@ -51,17 +52,22 @@ class Attempt:
     @property
     def is_hurried(self) -> bool:
         """The first clause is being written."""
-        return self.speaking.speaks and self.lane.seq.pending > 0 and self._writes_first_clause
+        is_at_work = any(True for _ in work_of(self.lane, self._service))
+        return self.speaking.speaks and is_at_work and self._writes_first_clause
 
     @property
     def _writes_first_clause(self) -> bool:
         return self.lane.answer_tokens < FIRST_CLAUSE_TOKENS
 
-    def accept(self, token: int, logprob: float) -> list[FromEngine]:
+    def accept(self, token: int, logprob: float, second: Second | None = None) -> list[FromEngine]:
         """The token chosen at the tip of the answer lane."""
-        if self.speaking.withholds(token):
-            return []
-        pieces = self.lane.accept(token, logprob)
+        return [] if self.speaking.withholds(token) else self._say(self.lane.accept(token, logprob, second))
+
+    def told(self, likely: Sequence[Sequence[float] | None]) -> list[FromEngine]:
+        """The transcriber's answer to what the lane has asked."""
+        return self._say(self.lane.told(likely))
+
+    def _say(self, pieces: Pieces) -> list[FromEngine]:
         self.speaking.spoke(pieces.answer)
         self.turn.answer += pieces.answer
         return reports.of_answer(self._session, self.turn, self.lane, pieces, self.speaking.tokens)

@@ -7,7 +7,7 @@ It knows token ids only. One `Dialect` per checkpoint family; this is the embedd
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from realtime.mind.cues import Voice, cue_tokens, opening_tokens
 from realtime.mind.memory import Detokenizer, Symbol
@@ -113,6 +113,20 @@ class Dialect:
     def open_thought(self, token: Symbol, heard: str) -> list[Symbol]:
         """What a thought begins with for which `token` was chosen: that, or in its place the sum that was said."""
         return opening_tokens(self._encode, self.detokenizer().push(token), heard) or [token]
+
+    def ends_line(self, token: Symbol) -> bool:
+        """Whether the line of what was heard is over with `token`, its own end or another."""
+        special = self.special
+        return token in (special.think_end, special.im_end, special.wait) or "\n" in self.text([token])
+
+    def is_special(self, token: Symbol) -> bool:
+        """Whether `token` stands for no text."""
+        return token in astuple(self.special)
+
+    def text(self, tokens: Sequence[Symbol]) -> str:
+        """What `tokens` say."""
+        words = self.detokenizer()
+        return "".join([*(words.push(token) for token in tokens), words.flush()])
 
     def says_nothing(self, line: str) -> bool:
         """Whether the line of what was heard says that nobody spoke."""

@@ -12,10 +12,11 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from realtime.mind.contest import Contest, Hypothesis
 from realtime.mind.cues import Voice, last_line
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
-from realtime.mind.ears import Contest, HeardLine, Standing
+from realtime.mind.ears import HeardLine, Second, Standing
 from realtime.mind.memory import Detokenizer, KvSequence, Memory, Symbol
 from realtime.mind.pace import Order, ThinkingPlan
 from realtime.mind.readiness import doubt_of
@@ -135,6 +136,7 @@ class AnswerLane:
         self._thought_lines = 0
         self._thought_line = ""  # the last one, so far
         self._hearing: list[float] = []  # log-probabilities of the words of the line
+        self._end: tuple[Symbol, float] | None = None  # of the lane's own line, and how likely it was
         self._answer_from = len(seq.symbols)
         self.cut: ThoughtCut | None = None  # the answer began before the thought was finished
         self._begin_answer_if_due()
@@ -172,13 +174,46 @@ class AnswerLane:
         self._deadline_passed = True
         self._begin_answer_if_due()
 
-    def accept(self, token: int, logprob: float = 0.0) -> Pieces:
-        """Take the token chosen for this lane's tip; extends the lane with it (or with what must stand there)."""
+    @property
+    def is_contested(self) -> bool:
+        """It writes a line beside which another one stands."""
+        return self._contest is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Its line is over, and it is not decided which one it goes on with: it takes no token meanwhile."""
+        return self._contest is not None and self._contest.is_waiting
+
+    @property
+    def hypotheses(self) -> Sequence[Hypothesis]:
+        """Other lines, which are written meanwhile."""
+        return [] if self._contest is None else self._contest.open
+
+    @property
+    def asked(self) -> Sequence[tuple[str, ...]]:
+        """Lines that the transcriber is to weigh (`hear`)."""
+        return [] if self._contest is None else self._contest.asked
+
+    def accept(self, token: int, logprob: float = 0.0, second: Second | None = None) -> Pieces:
+        """Take the token chosen for this lane's tip; extends the lane with it (or with what must stand there).
+
+        second: the token that was likeliest but one, while the line is contested.
+        """
         if self.phase is Phase.ANSWERING:
             return self._accept_answer(token)
         if self.phase is Phase.HEARING:
-            return self._accept_heard(token, logprob)
+            return self._accept_heard(token, logprob, second)
         return self._accept_thought(token)
+
+    def accept_other(self, other: Hypothesis, token: int, logprob: float) -> None:
+        """Take the token chosen behind one of `hypotheses`."""
+        assert self._contest is not None, "they are the contest's"
+        self._contest.accept(other, token, logprob)
+
+    def told(self, likely: Sequence[Sequence[float] | None]) -> Pieces:
+        """The transcriber's answer to `asked`: log-probabilities of the words of each, None where it cannot tell."""
+        assert self._contest is not None, "somebody asked"
+        return self._believe(self._contest) if self._contest.told(likely) else Pieces()
 
     def lay_again(self, seq: KvSequence, at_line_start: bool) -> None:
         """Go on behind a longer thought: `seq`, which becomes this lane's, holds it, and gets the answer so far."""
@@ -200,20 +235,16 @@ class AnswerLane:
 
     # --- phases -------------------------------------------------------------------------------------
 
-    def _accept_heard(self, token: int, logprob: float) -> Pieces:
-        special = self._dialect.special
-        if token in (special.think_end, special.im_end, special.wait):
-            return self._choose_line("", token, logprob)
-        text = self._words.push(token)
-        if "\n" in text:
-            return self._choose_line(text, token, logprob)
+    def _accept_heard(self, token: int, logprob: float, second: Second | None) -> Pieces:
+        if self._dialect.ends_line(token):
+            return self._choose_line(token, logprob)
         if len(self.heard_tokens) >= self._max_heard_tokens:
-            return self._choose_line("", special.im_end, logprob, ended=False)
+            return self._choose_line(self._dialect.special.im_end, logprob, ended=False)
         if self._contest is not None:
-            self._contest.write(self.seq, self._own, token)
+            self._contest.write(self.seq, self._own, token, second)
         self._hearing.append(logprob)
         self.heard_tokens.append(token)
-        self._line += text
+        self._line += self._words.push(token)
         self._write([token])
         return Pieces()
 
@@ -222,28 +253,53 @@ class AnswerLane:
         """What the lane has written of the line itself."""
         return self.heard_tokens[self.given_tokens :]
 
-    def _choose_line(self, text: str, token: int, logprob: float, *, ended: bool = True) -> Pieces:
-        """The lane's own line is over: take it, or the transcriber's in its place."""
+    def _choose_line(self, token: int, logprob: float, *, ended: bool = True) -> Pieces:
+        """The lane's own line is over: take it, or another in its place; or wait until that is decided."""
         contest, own = self._contest, self._own
         if contest is None:
-            return self._line_complete(text, token, logprob)
-        is_same = own == contest.tokens
-        if not is_same:
-            # Behind words that are settled "nobody spoke" is no part of a line.
-            is_line = not (self.given_tokens and own == self._dialect.line(()))
-            if is_line and contest.own_is_better([*self._hearing, logprob], ended=ended):
-                return self._line_complete(text, token, logprob)
-            self._lay_given(contest)
-        if not is_same or token != self._dialect.line_end:
-            logprob = contest.end_logprob
-        self._given = contest.line  # so it ends as a line that stands does, whatever the lane would have chosen
-        return self._line_complete("\n", self._dialect.line_end, logprob)
+            return self._line_complete(token, logprob)
+        if own == contest.tokens:
+            return self._take_given(contest, logprob if token == self._dialect.line_end else contest.end_logprob)
+        # Behind words that are settled "nobody spoke" is no part of a line.
+        is_line = not (self.given_tokens and own == self._dialect.line(()))
+        if not is_line or not ended:
+            return self._lay_given(contest)
+        if contest.begin(self.seq, own, [*self._hearing, logprob], token):
+            self._end = token, logprob
+            return Pieces()
+        is_better = contest.own_is_better([*self._hearing, logprob], ended=ended)
+        return self._line_complete(token, logprob) if is_better else self._lay_given(contest)
 
-    def _lay_given(self, contest: Contest) -> None:
+    def _believe(self, contest: Contest) -> Pieces:
+        """Go on with the line that is believed."""
+        chosen, end = contest.chosen(), self._end
+        assert end is not None, "the lane's own line is over"
+        if chosen is None:
+            return self._lay_given(contest)
+        if chosen.seq is self.seq:
+            return self._line_complete(*end)
+        assert chosen.over is not None, "only what is over is chosen"
+        self._memory.drop(self.seq)
+        self.seq = contest.take(chosen)
+        self._hearing = chosen.logprobs[:-1]
+        self._heard_instead(chosen.tokens)
+        return self._line_complete(chosen.over, chosen.logprobs[-1])
+
+    def _take_given(self, contest: Contest, logprob: float) -> Pieces:
+        """Go on with the transcriber's line, which ends as one that stands, whatever the lane would have chosen."""
+        self._given = contest.line
+        return self._line_complete(self._dialect.line_end, logprob)
+
+    def _lay_given(self, contest: Contest) -> Pieces:
         """The transcriber's line in place of the lane's own."""
-        self.unwanted = self.heard_tokens
         self.seq = contest.lay(self.seq, self.prompt_tokens)
-        self.heard_tokens = [*self.heard_tokens[: self.given_tokens], *contest.tokens]
+        self._heard_instead(contest.tokens)
+        return self._take_given(contest, contest.end_logprob)
+
+    def _heard_instead(self, tokens: list[Symbol]) -> None:
+        """`tokens`, which are laid, in place of what the lane has written."""
+        self.unwanted = self.heard_tokens
+        self.heard_tokens = [*self.heard_tokens[: self.given_tokens], *tokens]
         self._words = self._dialect.detokenizer()
         self._line = "".join(self._words.push(symbol) for symbol in self.heard_tokens)
         self.draft = self.draft.again()
@@ -254,8 +310,10 @@ class AnswerLane:
             self._contest.drop()
             self._contest = None
 
-    def _line_complete(self, text: str, token: int, logprob: float) -> Pieces:
+    def _line_complete(self, token: int, logprob: float) -> Pieces:
+        """The line is over with `token`: its end, or what the model wrote in its place."""
         self._end_contest()
+        text = self._words.push(token) if "\n" in self._dialect.text([token]) else ""
         line = (self._line + text.partition("\n")[0]).strip()
         doubt = doubt_of(self._hearing) if self._given is None else self._given.doubt
         pieces = Pieces(transcript=line, closing=logprob, doubt=doubt)

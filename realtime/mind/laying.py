@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from realtime.mind.contest import Contest
 from realtime.mind.cues import Voice
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
-from realtime.mind.ears import Contest, HeardLine, Standing
+from realtime.mind.ears import HeardLine, Standing
 from realtime.mind.lanes import AnswerLane
 from realtime.mind.memory import Memory, Symbol
 from realtime.mind.pace import Order, ThinkingPlan
@@ -53,7 +54,7 @@ class Laying:
         notes, laid, contested = self._heard(turn, line)
         contest = None
         if line is not None and contested:
-            contest = Contest(self._memory, line, contested, self._dialect.line_end)
+            contest = Contest(self._dialect, self._memory, line, notes, contested)
         elif line is not None and line.standing is Standing.CONTESTED:  # all its words are settled
             line = line.uncontested()
         return self._lane(

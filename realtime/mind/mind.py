@@ -18,9 +18,10 @@ from realtime.decoder.scheduler import Service
 from realtime.engine.messages import FromEngine, Transcript
 from realtime.mind import reports
 from realtime.mind.attempt import Attempt
+from realtime.mind.contest import Hypothesis
 from realtime.mind.cues import Voice
 from realtime.mind.dialect import Dialect
-from realtime.mind.ears import HeardLine
+from realtime.mind.ears import HeardLine, Second
 from realtime.mind.folding import Folding, SettledWords
 from realtime.mind.history import History
 from realtime.mind.lanes import AnswerLane, NoteLane, Phase
@@ -30,7 +31,7 @@ from realtime.mind.notes import NoteTaking
 from realtime.mind.pace import ThinkingPlan
 from realtime.mind.rehearsal import Rehearsal
 from realtime.mind.turn import Turn, TurnState
-from realtime.mind.work import Lane, Work
+from realtime.mind.work import Lane, Work, work_of
 
 
 class Mind:
@@ -249,8 +250,8 @@ class Mind:
         note, rehearsal, fold, trunk = self._notes.lane, self._rehearsal, self._folding.lane, self.trunk
         if note is not None and note.seq.pending:
             yield Work(note.seq, Service.NOTE, note)
-        if rehearsal is not None and rehearsal.lane.seq.pending:
-            yield Work(rehearsal.lane.seq, Service.REHEARSAL, rehearsal.lane)
+        if rehearsal is not None:
+            yield from work_of(rehearsal.lane, Service.REHEARSAL)
         # A lane laid on a trunk with pending symbols computes them itself; the trunk adopts them (`ran`).
         is_borrowed = any(lane.seq.computed < lane.base for lane in self._laid)
         if trunk.seq.pending and not is_borrowed:
@@ -264,6 +265,11 @@ class Mind:
         """The lanes that are laid on the trunk."""
         if self._notes.lane is not None:
             yield self._notes.lane
+        yield from self._answers
+
+    @property
+    def _answers(self) -> Iterator[AnswerLane]:
+        """The answer that is being tried, and the one that is rehearsed."""
         for holder in (self._attempt, self._rehearsal):
             if holder is not None:
                 yield holder.lane
@@ -274,32 +280,51 @@ class Mind:
             self.trunk.adopt(lane.seq)
         self._fold_if_whole()
 
-    def accept(self, lane: Lane, token: int, logprob: float = 0.0) -> list[FromEngine]:
-        """The token chosen at the tip of `lane` and its log-probability; a lane that is gone takes nothing."""
+    def accept(self, lane: Lane, token: int, logprob: float = 0.0, second: Second | None = None) -> list[FromEngine]:
+        """The token chosen at the tip of `lane` and its log-probability; a lane that is gone takes nothing.
+
+        second: the token that was likeliest but one, where a line is contested.
+        """
         attempt, rehearsal = self._attempt, self._rehearsal
         if isinstance(lane, NoteLane) and lane is self._notes.lane and self.turn is not None:
             return self._notes.accept(self.turn, lane, token)
         if attempt is not None and lane is attempt.lane:
-            return self._accept_answer(attempt, token, logprob)
+            return self._say(attempt, attempt.accept(token, logprob, second))
         if attempt is not None and lane is attempt.speaking.think:
             return attempt.think(token)
         if rehearsal is not None and lane is rehearsal.lane:
-            rehearsal.answer += rehearsal.lane.accept(token, logprob).answer
+            rehearsal.answer += rehearsal.lane.accept(token, logprob, second).answer
             if rehearsal.is_over:
                 self._drop_rehearsal()
                 self._fold_if_whole()
                 return reports.of_rehearsal(self._session, self._open_turn(), rehearsal)
+        if isinstance(lane, Hypothesis) and (owner := next((a for a in self._answers if lane in a.hypotheses), None)):
+            owner.accept_other(lane, token, logprob)
+        return []
+
+    def asking(self) -> Iterator[AnswerLane]:
+        """The lanes that wait for the transcriber to weigh lines (`AnswerLane.asked`)."""
+        yield from (lane for lane in self._answers if lane.asked)
+
+    def told(self, lane: AnswerLane, likely: Sequence[Sequence[float] | None]) -> list[FromEngine]:
+        """The transcriber's answer to what `lane` has asked: log-probabilities of the words of each line."""
+        if self._attempt is not None and lane is self._attempt.lane:
+            return self._say(self._attempt, self._attempt.told(likely))
+        lane.told(likely)
         return []
 
     def holds(self, lane: Lane) -> bool:
         """Whether `lane` is still one that takes tokens."""
         is_thought = self._attempt is not None and lane is self._attempt.speaking.think
-        return is_thought or any(lane is laid for laid in self._laid)
+        is_tried = isinstance(lane, Hypothesis) and any(lane in answer.hypotheses for answer in self._answers)
+        return is_thought or is_tried or any(lane is laid for laid in self._laid)
 
     def goes_on(self, work: Work) -> bool:
         """Whether the token after the last one is known too: that one was guessed right, and its lane takes more."""
         lane = work.lane
         if lane is None or not self.holds(lane) or lane.seq is not work.seq or work.seq.pending:
+            return False
+        if isinstance(lane, AnswerLane) and lane.is_waiting:
             return False
         attempt = self._attempt
         return attempt is None or lane is not attempt.lane or not attempt.speaking.withholds_end
@@ -333,8 +358,8 @@ class Mind:
     def _begin_attempt(self, turn: Turn, lane: AnswerLane) -> None:
         self._attempt = Attempt(self._session, self._dialect, self._memory, turn, lane, self._plan)
 
-    def _accept_answer(self, attempt: Attempt, token: int, logprob: float) -> list[FromEngine]:
-        messages = attempt.accept(token, logprob)
+    def _say(self, attempt: Attempt, messages: list[FromEngine]) -> list[FromEngine]:
+        """What a token of the attempt, or the choice of its line, has brought."""
         has_line = any(isinstance(message, Transcript) for message in messages)
         if attempt.turn.closed and attempt.turn.is_audio and has_line:
             self.trunk.last.notes = list(attempt.lane.heard_tokens)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from realtime.decoder.scheduler import Service
+from realtime.mind.contest import Hypothesis
 from realtime.mind.lanes import AnswerLane, NoteLane
 from realtime.mind.memory import KvSequence
 from realtime.mind.speaking import ThinkLane
 
-Lane = NoteLane | AnswerLane | ThinkLane
+Lane = NoteLane | AnswerLane | ThinkLane | Hypothesis
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +21,9 @@ class Work:
     seq: KvSequence
     service: Service
     lane: Lane | None  # None: the trunk itself, no token wanted
+
+
+def work_of(lane: AnswerLane, service: Service) -> Iterator[Work]:
+    """What an answer lane can run now: itself, or the lines that it waits for."""
+    lanes: Sequence[AnswerLane | Hypothesis] = lane.hypotheses if lane.is_waiting else [lane]
+    yield from (Work(each.seq, service, each) for each in lanes if each.seq.pending)

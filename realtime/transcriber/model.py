@@ -59,6 +59,12 @@ class Memory:
     def room(self) -> int:
         return self.keys.shape[2]
 
+    def take(self, other: Memory, count: int) -> None:
+        """Hold what the first `count` places of `other` hold, of the same shape, and nothing else."""
+        self.keys[:, :, :count] = other.keys[:, :, :count]
+        self.values[:, :, :count] = other.values[:, :, :count]
+        self.first, self.count = 0, count
+
 
 @dataclass(frozen=True, slots=True)
 class NormWeights:

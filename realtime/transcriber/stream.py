@@ -1,7 +1,8 @@
 """`TranscriberStream`: what one speaker's encoder heard in, words out. Owner of everything that depends on the turn.
 
 It knows neither turns' ends nor time. Words that were given out (`hear`) are never taken back: what comes later is
-written behind them. `line` tries out how the text goes on if the sound ends here, and leaves the stream as it is.
+written behind them. `line` tries out how the text goes on if the sound ends here, `weigh` how likely other words are in
+its place; both leave the stream as it is.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class TranscriberStream:
         shape = transcriber.network.shape
         self._heard = Memory(shape, transcriber.most_frames)
         self._written = Memory(shape, shape.positions)
+        self._asked = Memory(shape, shape.positions)  # for `weigh`: what is written stays
         self.reset()
 
     def reset(self) -> None:
@@ -85,6 +87,7 @@ class TranscriberStream:
         self._kept = 0  # of these, those that this pass need not read again
         self._passed: list[Token] = []  # what the last pass over final frames wrote
         self._lined: list[int] = []  # what the last line wrote
+        self._line = Text([]), 0  # its text, and the frames that it was written over
         self._settled: list[Settled] = []
         self._begins_at = 0  # 50 Hz frame of the turn that the segment begins at
         self._latest: torch.Tensor | None = None  # the last final frames, as many as the ending reads
@@ -105,6 +108,7 @@ class TranscriberStream:
         """Hear one step of the encoder; returns the words that are new and sure."""
         if step.begins_segment and self._heard.count:
             self._end_segment()
+        self._line = Text([]), 0
         network, heard = self._transcriber.network, self._heard
         network.hear(step.frames, heard)
         self._keep_latest(step.frames)
@@ -126,9 +130,27 @@ class TranscriberStream:
         behind = (*(step.frames for step in tail), *(step.ahead for step in tail[-1:]))
         text = self._write([self._lined, self._heard_ids], *behind)
         self._lined = [token.id for token in text.tokens]
+        self._line = text, self._heard.count + sum(len(frames) for frames in behind)
         logprobs = tuple(token.logprob for token in text.tokens if not token.is_mark)
         finish = torch.sigmoid(torch.tensor(text.ending + self._by_sound(behind)))
         return Line((*self._earlier, *self._words(text.tokens)), logprobs, float(finish))
+
+    @torch.inference_mode()
+    def weigh(self, words: Sequence[str]) -> list[float] | None:
+        """How likely other words are in the place of the last line's, or those themselves: natural logs, word by word.
+
+        words: in the form of `wording`; those of earlier segments count 0. None where more was heard since, or where
+        the line had no words.
+        """
+        text, frames = self._line
+        earlier, rest = len(self._earlier), list(words[len(self._earlier) :])
+        if not text.tokens or not rest or list(words[:earlier]) != self._earlier:
+            return None
+        heard = self._heard
+        final, heard.count = heard.count, frames  # what stood only for the line is still there
+        likely = self._transcriber.weigh(rest, text, self._written, self._asked, heard)
+        heard.count = final
+        return None if likely is None else [0.0] * earlier + likely
 
     def _keep_latest(self, frames: torch.Tensor) -> None:
         ending = self._transcriber.ending

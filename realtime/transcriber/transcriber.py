@@ -15,6 +15,7 @@ from realtime.mind.draft import Draft
 from realtime.transcriber.checkpoint import load_network
 from realtime.transcriber.ending import Ending, load_ending
 from realtime.transcriber.model import Memory, TranscriberNetwork
+from realtime.transcriber.respelling import respelled
 from realtime.transcriber.shape import TranscriberShape
 from realtime.transcriber.transcript import Token, is_loop, most_tokens, says_nothing
 from realtime.transcriber.vocabulary import Vocabulary
@@ -32,14 +33,21 @@ GUESS_MOST = 24
 TAIL_FRAMES = 256
 # Log-odds that a turn is over for log-odds of a mark that ends a sentence: a sentence is not a turn.
 MARK_WEIGHT = 0.5
+# Less likely than this is not likely at all.
+LEAST_LOGPROB = -30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What was heard. ending: log-odds that the speaker is done behind the last word, by the words alone."""
+    """What was heard.
+
+    ending: log-odds that the speaker is done behind the last word, by the words alone. end: natural log of the
+    probability that the text ends here.
+    """
 
     tokens: list[Token]
     ending: float = -math.inf
+    end: float = 0.0
 
 
 class Transcriber:
@@ -104,7 +112,8 @@ class Transcriber:
                     ending = self._ending(hidden[first + row], logits[row])
                 if token is None or is_over:
                     is_nothing = says_nothing(text, lambda: max(map(network.silent, opening), default=0.0))
-                    return Text([]) if is_nothing else Text(text, ending)
+                    end = max(LEAST_LOGPROB, float(logits[row, shape.end] - logits[row].logsumexp(0)))
+                    return Text([]) if is_nothing else Text(text, ending, end)
                 text.append(token)
                 draft.follow([token.id])
                 if row >= len(guess) or guess[row] != token.id:
@@ -113,6 +122,36 @@ class Transcriber:
             draft.checked(len(guess), right)
             written.count -= len(guess) - right
             pending = [text[-1].id]
+
+    def weigh(
+        self, words: Sequence[str], than: Text, written: Memory, asked: Memory, heard: Memory
+    ) -> list[float] | None:
+        """How likely `words` are in the place of those of `than`, which was written over what is heard.
+
+        Natural logs, of each word with the marks behind it, the last with the end of the text. written: holds `than`,
+        and stays as it is. asked: is overwritten. None where there is no room.
+        """
+        shape, network, text = self.network.shape, self.network, than.tokens
+        spelled = respelled(text, words, self._vocabulary)
+        ids = [*shape.start, *spelled.ids]
+        if not spelled.ids or len(ids) > shape.positions:
+            return None
+        same = next((at for at, (id_, token) in enumerate(zip(spelled.ids, text, strict=False)) if id_ != token.id),
+                    min(len(spelled.ids), len(text)))  # fmt: skip
+        told = [than.end]
+        if not same == len(spelled.ids) == len(text):
+            known = len(shape.start) + same - 1  # the last token is read again, to be told what follows it
+            asked.take(written, known)
+            hidden, _ = network.write(ids[known:], asked, heard)
+            logits = network.allowed(network.logits(hidden), from_first=not same)
+            following = [*spelled.ids[same:], shape.end]
+            told = (logits[range(len(following)), following] - logits.logsumexp(1)).clamp_min(LEAST_LOGPROB).tolist()
+        likely = [0.0] * len(words)
+        for at, token in zip(spelled.word, text[:same], strict=False):
+            likely[at] += token.logprob
+        for at, logprob in zip([*spelled.word[same:], len(words) - 1], told, strict=True):
+            likely[at] += logprob
+        return likely
 
     def _ending(self, hidden: Tensor, logits: Tensor) -> float:
         """From the row [width] behind the last word, and its logits [vocab]."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 from num2words import num2words
@@ -27,6 +28,35 @@ _FIRST_YEAR, _LAST_YEAR, _ROW_OF_DIGITS = 1100, 2099, 5
 _YEARS_LIKE_NUMBERS = range(2000, 2010)
 _OTHER = re.compile(r"[^a-z' ]+")
 _LOOSE_APOSTROPHE = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
+
+
+# Numbers up to there are written in digits again, in at most so many words ("nine hundred ninety nine"), and those that
+# a book writes in words only beside others.
+_MOST_READ, _MOST_WORDS, _IN_WORDS = 999, 4, 10
+
+
+def in_digits(words: Sequence[str], small: bool) -> list[tuple[str, int]]:
+    """The other way round: `words` with their numbers in digits, and each with how many words it stands for.
+
+    small: numbers up to ten, too.
+    """
+    written: list[tuple[str, int]] = []
+    at = 0
+    while at < len(words):
+        found = words[at], 1
+        for count in range(min(_MOST_WORDS, len(words) - at), 0, -1):
+            value = _numerals().get(" ".join(words[at : at + count]))
+            if value is not None and (small or value > _IN_WORDS):
+                found = str(value), count
+                break
+        written.append(found)
+        at += found[1]
+    return written
+
+
+@lru_cache(maxsize=1)
+def _numerals() -> dict[str, int]:
+    return {_in_words(value): value for value in range(_MOST_READ + 1)}
 
 
 def spoken_words(text: str) -> list[str]:

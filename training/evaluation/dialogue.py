@@ -8,16 +8,19 @@ writes the notes and the line of what was heard. What runs the steps, and beside
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, fields
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from realtime.decoder import Decoder
+from realtime.decoder import Decoder, Detokenizer
 from realtime.decoder.sequence import Sequence as Lane
+from realtime.mind import Dialect, SpecialTokens
+from realtime.mind.contest import Contest
 from realtime.mind.cues import cue_tokens, last_line, opening_tokens
-from realtime.mind.ears import own_is_better
+from realtime.mind.ears import HeardLine, Second, Standing
+from realtime.mind.memory import Memory
 from realtime.transcriber import Transcriber, TranscriberStream
 from streaming_encoder import AudioModel, EncoderStream, Heard, Voice, VoiceMeter
 from training.evaluation.trial import Manner, Noted, Reply, Trial
@@ -37,12 +40,13 @@ _CLAUSE_ENDS = frozenset(".,;:!?")
 class Want:
     """What a conversation waits for: `lane` computed to its end and, if asked, the token chosen there.
 
-    weigh: tokens whose log-probabilities are asked, were they to follow.
+    weigh: tokens whose log-probabilities are asked, were they to follow. second: the likeliest token but one is asked.
     """
 
     lane: Lane
     token: bool = True
     weigh: tuple[int, ...] = ()
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Chosen:
     token: int = -1
     logprob: float = 0.0
     weighed: tuple[float, ...] = ()
+    second: Second | None = None
 
 
 Steps: TypeAlias = Generator[Want, Chosen, Reply]
@@ -61,16 +66,16 @@ Steps: TypeAlias = Generator[Want, Chosen, Reply]
 class _Heard:
     """A turn that is over: the tokens of its notes, the notes, and its length.
 
-    voice: what was measured in it. line: tokens of the whole line of what was heard, where a transcriber wrote it;
-    confidence: the mean log-probability of its tokens, by the transcriber.
+    voice: what was measured in it. line: the whole line of what was heard, where a transcriber wrote it, which can be
+    asked for others in its place.
     """
 
     notes: list[int]
     noted: tuple[Noted, ...]
     seconds: float
     voice: Voice | None
-    line: list[int] | None = None
-    confidence: float = 0.0
+    line: HeardLine | None = None
+    transcriber: TranscriberStream | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,10 @@ class Dialogue:
         self._close_user = _tokens(lambda s: form.spoken(s, 0))[len(self._open_user) :]
         self._listen = _tokens(lambda s: form.listen(s, (), ()))[:-1]  # the WAIT behind it is the model's to write
         self._newline = _tokens(lambda s: form.hear_out(s, ()))
-        self._pieces = decoder.tokenizer.token_bytes
+        tokenizer = decoder.tokenizer
+        self._pieces = tokenizer.token_bytes
+        special = (getattr(tokenizer.special, field.name) for field in fields(SpecialTokens))
+        self._dialect = Dialect(tokenizer.encode, lambda: Detokenizer(tokenizer), SpecialTokens(*special), "")
         self._stops = {self._special.im_end, self._special.think, self._special.think_end}
 
     def most_symbols(self, trial: Trial) -> int:
@@ -183,8 +191,8 @@ class Dialogue:
             noted=tuple(noted),
             seconds=clip.seconds,
             voice=voice,
-            line=self._words(line.words) if is_believed else None,
-            confidence=line.confidence,
+            line=HeardLine(line.words, line.confidence, 0.0, line.finish, Standing.CONTESTED) if is_believed else None,
+            transcriber=words,
         )
 
     def _words(self, words: Iterable[str]) -> list[int]:
@@ -251,26 +259,57 @@ class Dialogue:
         )
 
     def _hear_out(self, lane: Lane, turn: _Heard) -> Generator[Want, Chosen, _Line]:
-        """Write the line of what was heard; of two, the decoder's own and the transcriber's, the one to be believed."""
+        """Write the line of what was heard; where a transcriber wrote one, too, the one that is to be believed."""
         notes = turn.notes if turn.line is None else []
         self._decoder.extend(lane, notes)
-        start = len(lane)
+        contest = None if turn.line is None else self._contest(turn.line)
         limit = HEARD_TOKENS_LEAST + int(turn.seconds * HEARD_TOKENS_PER_S)
-        weigh = () if turn.line is None else (*turn.line, *self._newline)
         logprobs: list[float] = []
-        weighed: list[float] = []
-        written, stop = yield from self._write(
-            lane, self._stops, limit, line=True, weigh=weigh, logprobs=logprobs, weighed=weighed
-        )
-        is_whole = stop == self._newline[-1]
-        given, ended = turn.line, stop is not None
-        if given is None or given == written or own_is_better(turn.confidence, logprobs, weighed, ended=ended):
-            if not is_whole:
-                self._decoder.extend(lane, self._newline)
-            return _Line(written, [], is_whole) if written == given else _Line(notes, written, is_whole)
-        self._decoder.truncate(lane, start)
-        self._decoder.extend(lane, [*given, *self._newline])
-        return _Line(given, [], is_whole=True)
+        try:
+            written, stop = yield from self._write(
+                lane, self._stops, limit, line=True, contest=contest, logprobs=logprobs
+            )
+            if contest is None or turn.line is None or written == contest.tokens:
+                if stop != self._newline[-1]:
+                    self._decoder.extend(lane, self._newline)
+                is_whole = stop == self._newline[-1]
+                return _Line(notes, written, is_whole) if contest is None else _Line(written, [], is_whole)
+            start = len(lane) - len(written) - (stop is not None)
+            self._decoder.truncate(lane, start + len(written))
+            chosen = yield from self._choose(contest, turn, lane, (written, logprobs, stop))
+            if chosen is None:
+                chosen, is_own = contest.tokens, False
+            else:
+                is_own = True
+            if chosen != written:
+                self._decoder.truncate(lane, start)
+                self._decoder.extend(lane, chosen)
+            self._decoder.extend(lane, self._newline)
+            return _Line([], chosen, True) if is_own else _Line(chosen, [], True)
+        finally:
+            if contest is not None:
+                contest.drop()
+
+    def _contest(self, line: HeardLine) -> Contest:
+        return Contest(self._dialect, cast(Memory, self._decoder), line, [], self._words(line.words))
+
+    def _choose(
+        self, contest: Contest, turn: _Heard, lane: Lane, own: tuple[list[int], list[float], int | None]
+    ) -> Generator[Want, Chosen, list[int] | None]:
+        """The tokens of the line that is believed, one of the decoder's; None: the transcriber's. As in the engine."""
+        written, logprobs, stop = own
+        if stop is None:
+            return None
+        if not contest.begin(lane, written, logprobs, stop):
+            return written if contest.own_is_better(logprobs, ended=True) else None
+        assert turn.transcriber is not None, "somebody wrote the other line"
+        while not contest.told([turn.transcriber.weigh(words) for words in contest.asked]):
+            while contest.open:
+                other = contest.open[0]
+                chosen = yield Want(cast(Lane, other.seq))
+                contest.accept(other, chosen.token, chosen.logprob)
+        believed = contest.chosen()
+        return None if believed is None else believed.tokens
 
     def _cue(self, voice: Voice | None, asked: str) -> Callable[[list[int], int], list[int]]:
         """What a thought written so far goes on with where a token was chosen, as in the engine."""
@@ -299,30 +338,32 @@ class Dialogue:
         *,
         line: bool = False,
         cue: Callable[[list[int], int], list[int]] | None = None,
-        weigh: tuple[int, ...] = (),
+        contest: Contest | None = None,
         logprobs: list[float] | None = None,
-        weighed: list[float] | None = None,
     ) -> Generator[Want, Chosen, tuple[list[int], int | None]]:
         """Go on with `lane` greedily: (tokens written, the token that ended it or None at the limit).
 
         Ends at one of `stops`, or with `line` at the end of the line; the ending token is laid on the lane too.
-        cue: what stands behind the tokens written so far where a token is chosen there. logprobs: gets those of
-        all tokens chosen, the ending one's too; weighed: those of `weigh`, had it stood here.
+        cue: what stands behind the tokens written so far where a token is chosen there. contest: beside what line this
+        one is written. logprobs: gets those of all tokens chosen, the ending one's too.
         """
         written: list[int] = []
         while True:
-            chosen = yield Want(lane, weigh=() if written else weigh)
+            unweighed = () if contest is None else tuple(contest.unweighed)
+            chosen = yield Want(lane, weigh=unweighed, second=contest is not None)
             token = chosen.token
             if logprobs is not None:
                 logprobs.append(chosen.logprob)
-            if weighed is not None:
-                weighed += chosen.weighed
+            if contest is not None and unweighed:
+                contest.weigh(chosen.weighed)
             is_end = token in stops or (line and b"\n" in self._pieces(token))
             if not is_end and len(written) >= limit:
                 return written, None
             if is_end:
                 self._decoder.extend(lane, [token])
                 return written, token
+            if contest is not None:
+                contest.write(lane, written, token, chosen.second)
             fresh = [token] if cue is None else cue(written, token)
             self._decoder.extend(lane, fresh)
             written += fresh

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from realtime.decoder import Decoder, Row
+from realtime.mind.ears import Second
 from realtime.transcriber import Transcriber, load_transcriber
 from streaming_encoder import ChunkPlan, load_audio_model
 from training.checkpoint import load_format
@@ -109,15 +110,19 @@ class ServedModel:
         met: list[tuple[int, Chosen]] = []
         for (index, want), logits in zip(chosen, self.decoder.step(rows), strict=True):
             if want.lane.pending == 0:
-                met.append((index, Chosen() if logits is None else _chosen(logits, want.weigh)))
+                met.append((index, Chosen() if logits is None else _chosen(logits, want)))
                 if want.weigh:  # it was weighed, not written: what is written now is computed again, to be gone on from
                     self.decoder.truncate(want.lane, len(want.lane))
         return met
 
 
-def _chosen(logits: Tensor, weigh: tuple[int, ...]) -> Chosen:
-    """From logits [1 + len(weigh), vocab]: behind the lane, and behind each of `weigh`."""
-    logprobs = torch.log_softmax(logits, dim=1)
+def _chosen(logits: Tensor, want: Want) -> Chosen:
+    """From logits [1 + len(want.weigh), vocab]: behind the lane, and behind each token to weigh."""
+    logprobs, weigh = torch.log_softmax(logits, dim=1), want.weigh
     token = int(logits[0].argmax())
     weighed = logprobs[range(len(weigh)), list(weigh)].tolist() if weigh else []
-    return Chosen(token, float(logprobs[0, token]), tuple(weighed))
+    second = None
+    if want.second:
+        values, tokens = logprobs[0].topk(2)
+        second = Second(int(tokens[1]), float(values[1]))
+    return Chosen(token, float(logprobs[0, token]), tuple(weighed), second)
