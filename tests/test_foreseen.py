@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import realtime.conversation
+from realtime.clock import FakeClock
+from realtime.engine.messages import Foreseen
 from realtime.foreseen import KEPT_CLAUSES, ForeseenVoice
+from realtime.opening import Opening, open_protocol
+from realtime.protocol import RandomIds
+from realtime.settings import Settings, SpeechSettings
+from realtime.transport import Link
+from realtime.turn import Turn
+from realtime.turns.detectors import WebRtcVoiceDetector
 from tts_bridge import Pcm, VoiceFailure
 
 
@@ -153,3 +163,39 @@ def test_whatever_was_foreseen_the_words_are_those_that_were_asked_for(steps: li
         await it.rest()
 
     asyncio.run(talk())
+
+
+# --- in a conversation ------------------------------------------------------------------------------
+
+
+async def told(text: str, *, whole: bool = False, turn: Turn | None = None, **session: Any) -> list[tuple[str, float]]:
+    """What the voice of a conversation is asked for where the engine foresees `text` for turn 1."""
+    settings, voice = Settings(speech=SpeechSettings(foresee=session.pop("foresee", True))), Voice()
+    services = realtime.conversation.Services(
+        settings, FakeClock(), cast(Any, None), voice, WebRtcVoiceDetector(), None, cast(Any, None), cast(Any, None)
+    )
+    opening = Opening("websocket", 24_000, session, extensions=False, human_speech="", expires_at=0)
+    link = cast(Link, SimpleNamespace(kind="websocket", output_rate_hz=24_000))
+    conversation = realtime.conversation.Conversation(services, link, open_protocol(settings, opening, RandomIds()))
+    conversation._exchange.turn = turn or Turn(1, "item_1", machine_turn=1)
+    async with asyncio.TaskGroup() as group:
+        conversation._group = group
+        conversation._exchange.engine_said(Foreseen(session="s", turn=1, text=text, whole=whole))
+    return voice.asked
+
+
+async def test_of_what_the_engine_foresees_the_first_clause_is_said_ahead() -> None:
+    assert await told("Six plus eight is fourteen. And now") == [("Six plus eight is fourteen.", 1.0)]
+    assert await told("Fourteen.", whole=True) == [("Fourteen.", 1.0)]
+    fast = {"audio": {"output": {"speed": 1.25}}}
+    assert await told("Fourteen.", whole=True, **fast) == [("Fourteen.", 1.25)]
+
+
+async def test_what_nobody_will_hear_is_not_said_ahead() -> None:
+    assert await told("Six plus") == [], "the clause may go on"
+    assert await told("", whole=True) == []
+    assert await told("Fourteen.", whole=True, foresee=False) == []
+    assert await told("Fourteen.", whole=True, output_modalities=["text"]) == []
+    assert await told("Fourteen.", whole=True, turn=Turn(2, "item_2", machine_turn=2)) == [], "of a turn before"
+    over = Turn(1, "item_1", machine_turn=1, is_committed=True)
+    assert await told("Fourteen.", whole=True, turn=over) == [], "the answer itself is on its way"
