@@ -60,7 +60,7 @@ class Script:
         return self.next(lane.phase if isinstance(lane, AnswerLane) else Phase.THINKING)
 
 
-@pytest.mark.parametrize("order", [Order.THINK_BEFORE, Order.THINK_FIRST])
+@pytest.mark.parametrize("order", Order)
 @pytest.mark.parametrize("typed", [True, False])
 @pytest.mark.parametrize(("said", "written", "thought"), CASES)
 def test_a_lane_calculates_the_sum_that_was_said(

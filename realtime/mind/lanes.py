@@ -169,6 +169,10 @@ class AnswerLane:
         """What a thought whose last line so far is `thought_line` must go on with: what is measured or follows."""
         return self._dialect.cue(thought_line, self._voice, self._line)
 
+    def open_thought(self, token: Symbol) -> list[Symbol]:
+        """What the thought begins with for which `token` was chosen."""
+        return self._dialect.open_thought(token, self._line)
+
     def pass_deadline(self) -> None:
         """Thinking has used its time: close the block as soon as the dialect's least thought stands in it."""
         self._deadline_passed = True
@@ -341,7 +345,7 @@ class AnswerLane:
         if token in (special.im_end, special.wait) or self.thought_tokens >= self._plan.max_tokens:
             self._close_thought()
             return Pieces(thought=self._words.flush())
-        chosen = [token] if self.thought_tokens else self._dialect.open_thought(token, self._line)
+        chosen = [token] if self.thought_tokens else self.open_thought(token)
         text = "".join(self._words.push(symbol) for symbol in chosen)
         measured = self.cue(last_line(self._thought_line, text))
         text += "".join(self._words.push(symbol) for symbol in measured)

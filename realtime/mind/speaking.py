@@ -110,13 +110,15 @@ class SpeakingPhase:
         assert lane is not None, "a token of a lane that is gone is dropped at the door"
         if token in (special.think_end, special.im_end, special.wait):
             return self._finish_thought(lane)
-        text = lane.words.push(token)
+        is_first = not self._speak.thought_tokens and not self.tokens
+        chosen = self._speak.open_thought(token) if is_first else [token]
+        text = "".join(lane.words.push(symbol) for symbol in chosen)
         measured = self._speak.cue(last_line(lane.line, text))
         text += "".join(lane.words.push(symbol) for symbol in measured)
         lane.line = last_line(lane.line, text)
-        self.tokens += 1 + len(measured)
-        lane.segment_tokens += 1 + len(measured)
-        self._memory.extend(lane.seq, [token, *measured])
+        self.tokens += len(chosen) + len(measured)
+        lane.segment_tokens += len(chosen) + len(measured)
+        self._memory.extend(lane.seq, [*chosen, *measured])
         if text:
             lane.at_line_start = text.endswith("\n")
         if self._speak.thought_tokens + self.tokens >= self._plan.max_tokens:
