@@ -113,7 +113,7 @@ def test_what_is_tried_has_something_to_win(
 
 def test_first_comes_the_word_that_the_transcriber_did_not_hear() -> None:
     line_ = [Step(at, -0.5, Second(7, -1.5)) for at in range(5)]
-    assert alternatives(line_, [-0.1, -9.0, -0.1, -19.0, -0.1], 0.0) == [3, 1]
+    assert alternatives(line_, [-0.1, -9.0, -0.1, -19.0, -0.1], 0.0) == [3, 1][:MOST_ALTERNATIVES]
     assert alternatives(line_, [-0.1, -9.0, -0.1, -19.0, -0.1], 4.0) == [3]
     assert alternatives(line_, [-0.1] * 5, 0.0) == [], "nothing to win"
 
@@ -313,8 +313,7 @@ def test_what_was_computed_of_a_weighed_line_is_not_computed_again(chosen: tuple
         mind.accept(lane, token, logprob)
         if lane.seq.pending and lane.phase is Phase.HEARING and not lane.is_waiting:
             decoder.step([Row(cast(Sequence, lane.seq), lane.seq.pending, True)])
-    assert lane.asked == [GIVEN, OWN]
-    mind.told(lane, [[-0.1, -0.1], [HEARD if chosen == OWN else UNHEARD] * 2])
+    assert not lane.asked, "it is clear which is the better one"
     assert lane.has_given_line == (chosen == GIVEN) and lane.phase is Phase.THINKING
     assert lane.seq.pending == 1, "the end of the line"
     assert lane.seq.computed == lane.prompt_tokens + len(DIALECT.line(chosen))
@@ -542,14 +541,47 @@ def test_it_is_taken_where_both_find_it_likelier(
     assert subject.laid[: len(DIALECT.line(chosen))] == DIALECT.line(chosen)
 
 
-def test_where_the_transcriber_cannot_tell_each_is_believed_as_sure_as_it_is() -> None:
-    for sure, chosen in ((BELIEVED, OWN), (UNBELIEVED, GIVEN)):
-        subject = Attempt(True, sure[0])
-        subject.weigh()
-        for token in line(OWN):
-            subject.tell(subject.mind.accept(subject.lane, token, sure[1]))
-        subject.answer(None)
-        assert [t.text.split() for t in subject.told] == [list(chosen)]
+@pytest.mark.parametrize(
+    ("logprob", "heard", "chosen"),
+    [
+        (-0.35, HEARD, OWN), (-0.35, UNHEARD, GIVEN),  # it is asked, and both tell
+        (-0.3, None, OWN), (-0.38, None, GIVEN),  # it cannot tell any more: who is sure is believed
+    ],
+)  # fmt: skip
+def test_where_it_is_not_clear_the_transcriber_is_asked(
+    logprob: float, heard: float | None, chosen: tuple[str, ...]
+) -> None:
+    subject = Attempt(True, -1.0)
+    subject.weigh(-1.0)
+    for token in line(OWN):
+        subject.tell(subject.mind.accept(subject.lane, token, logprob))
+    assert subject.lane.asked == [GIVEN, OWN] and subject.lane.is_waiting and not subject.told
+    subject.answer(heard)
+    assert [t.text.split() for t in subject.told] == [list(chosen)]
+    if chosen == GIVEN:
+        assert_is_the_transcribers(subject, standing())
+
+
+@pytest.mark.parametrize(
+    ("sure", "second", "is_asked"),
+    [
+        (BELIEVED, None, False),
+        (BELIEVED, MOST_LOSS + 0.1, False),
+        (BELIEVED, MOST_LOSS - 0.1, True),
+        (UNBELIEVED, 0.1, False),
+    ],
+)
+def test_where_it_is_clear_only_a_word_in_doubt_is_asked_of(
+    sure: tuple[float, float], second: float | None, is_asked: bool
+) -> None:
+    subject = Attempt(True, sure[0])
+    subject.weigh()
+    for token in line(OWN):
+        other = None if second is None else Second(Z, sure[1] - second)
+        subject.tell(subject.mind.accept(subject.lane, token, sure[1], other))
+    assert bool(subject.lane.asked) == is_asked
+    if not is_asked:
+        assert [t.text.split() for t in subject.told] == [list(OWN if sure == BELIEVED else GIVEN)]
 
 
 def test_a_token_that_is_no_word_is_no_other_word() -> None:

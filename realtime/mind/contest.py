@@ -16,7 +16,16 @@ from collections.abc import Sequence
 
 from realtime.mind.dialect import Dialect
 from realtime.mind.draft import Draft
-from realtime.mind.ears import HeardLine, Second, Step, alternatives, own_is_better, score
+from realtime.mind.ears import (
+    HeardLine,
+    Second,
+    Step,
+    alternatives,
+    balance,
+    is_worth_asking,
+    own_is_better,
+    score,
+)
 from realtime.mind.memory import KvSequence, Memory, Symbol
 
 # So many tokens more than the line that it was to be in the place of: an alternative that goes on is a loop.
@@ -121,11 +130,14 @@ class Contest:
     def begin(self, seq: KvSequence, own: Sequence[Symbol], logprobs: Sequence[float], end: Symbol) -> bool:
         """The lane's line, another than the transcriber's, is over: `own`, at the tip of `seq`, and `end` behind it.
 
-        logprobs: of `own` and of the end. False where there is nothing to compare: nobody has weighed the
-        transcriber's line, or the lane's has no words, or says that nobody spoke.
+        logprobs: of `own` and of the end. False where nobody is to be asked (`own_is_better` tells): nobody has weighed
+        the transcriber's line, the lane's has no words or says that nobody spoke, or it is clear who is the better one.
         """
         words = self._dialect.text(own).strip()
         if not self._weighed or not words or self._dialect.says_nothing(words):
+            return False
+        sureness = balance(self.line.confidence, logprobs, self._weighed)
+        if not is_worth_asking(sureness, zip(logprobs, self._seconds, strict=False)):
             return False
         self._own = Hypothesis(seq, own, logprobs)
         self._own.over = end

@@ -9,7 +9,7 @@ likeliest is believed (n-best rescoring, Ostendorf et al. 1991). Log-probabiliti
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from statistics import fmean
@@ -19,10 +19,13 @@ from typing import NamedTuple
 TRANSCRIBER_SHARE = 0.6
 # Other lines of the decoder's that are tried, each from one token on: how much less likely to it that token may be, and
 # how much must be to be won. (Of 14 lines that were taken in its place, of three families of voices, 12 promised that
-# much; of those that were not, two thirds did not.)
-MOST_ALTERNATIVES, MOST_LOSS, LEAST_GAIN = 2, 4.0, 2.5
-# Where the transcriber cannot be asked: a logistic regression over the lines that one of the two had better (`--fit`):
-# above 0 the decoder's is more often the better.
+# much; of those that were not, two thirds did not. With two alternatives no more lines are wholly right than with one.)
+MOST_ALTERNATIVES, MOST_LOSS, LEAST_GAIN = 1, 4.0, 2.5
+# Between these balances of sureness the transcriber is asked. Below, its own line has fewer errors than the one that
+# both find likeliest; above, it is as good as never the better one.
+SURELY_GIVEN, SURELY_OWN = -1.0, 2.0
+# The balance: a logistic regression over the lines that one of the two had better (`--fit`): above 0 the decoder's is
+# more often the better.
 BIAS = 0.5
 TRANSCRIBER_WEIGHT = -2.1  # mean log-probability of a token of its line
 DECODER_WEIGHT = 9.4  # the same of the decoder's line
@@ -117,8 +120,22 @@ def alternatives(steps: Sequence[Step], transcriber: Sequence[float], ahead: flo
     return [at for _, at in sorted(promising, reverse=True)[:MOST_ALTERNATIVES]]
 
 
+def balance(transcriber: float, own: Sequence[float], given: Sequence[float]) -> float:
+    """How much speaks for the decoder's own line, by how sure each is of its own alone; below 0: for the transcriber's.
+
+    Args: as `own_is_better`; `own` is not empty.
+    """
+    least, most = PREFERENCE_RANGE
+    return (
+        BIAS
+        + TRANSCRIBER_WEIGHT * max(transcriber, LEAST_MEAN)
+        + DECODER_WEIGHT * max(fmean(own), LEAST_MEAN)
+        + PREFERENCE_WEIGHT * min(max(sum(own) - sum(given), least), most)
+    )
+
+
 def own_is_better(transcriber: float, own: Sequence[float], given: Sequence[float], *, ended: bool) -> bool:
-    """Whether the decoder's own line is to be believed, by how sure each is of its own alone.
+    """Whether the decoder's own line is to be believed, by `balance`.
 
     Args:
         transcriber: mean natural log-probability of the tokens of the transcriber's line, by the transcriber.
@@ -126,17 +143,17 @@ def own_is_better(transcriber: float, own: Sequence[float], given: Sequence[floa
         given: of each token of the transcriber's line and of its end, by the decoder. May be empty: nothing was said.
         ended: the decoder ended its line; a loop is not believed, however sure it is.
     """
-    if not own or not ended:
-        return False
-    preference = sum(own) - sum(given)
-    least, most = PREFERENCE_RANGE
-    score = (
-        BIAS
-        + TRANSCRIBER_WEIGHT * max(transcriber, LEAST_MEAN)
-        + DECODER_WEIGHT * max(fmean(own), LEAST_MEAN)
-        + PREFERENCE_WEIGHT * min(max(preference, least), most)
-    )
-    return score > 0
+    return bool(own) and ended and balance(transcriber, own, given) > 0
+
+
+def is_worth_asking(balance_: float, seconds: Iterable[tuple[float, Second | None]]) -> bool:
+    """Whether the transcriber is to weigh the decoder's line; where that is surely better, for a word in doubt.
+
+    seconds: of each token its log-probability, and what it would have been else.
+    """
+    if balance_ > SURELY_OWN:
+        return any(second is not None and logprob - second.logprob <= MOST_LOSS for logprob, second in seconds)
+    return balance_ >= SURELY_GIVEN
 
 
 def words_ahead(own: Sequence[str], written: Sequence[str]) -> int:
