@@ -1,7 +1,7 @@
 """A contest: the transcriber's line beside those that the decoder writes, until one of them is chosen.
 
     1  the decoder reads the transcriber's line (`unweighed`), then writes its own; where that is the same all is over
-    2  the transcriber is told of both and says how likely they are (`asked`)
+    2  where it is not clear which is the better one, the transcriber says how likely both are (`asked`)
     3  where a word of the decoder's is one that the transcriber did not hear, the line is written again from there on
        with the token that was second (`open`, each a lane of its own), and the transcriber is asked of those, too
 
