@@ -11,8 +11,8 @@ one that is chosen by how sure each network is of its own alone; of the two and 
 find likeliest; the better one of the two, and the best of all. Then how many lines were tried, and what other shares
 (`realtime.mind.ears.TRANSCRIBER_SHARE`) would have chosen of them.
 
-`--json` keeps what was measured, `--from` prints it again without the model. `--fit` finds the weights again by which
-the line is chosen where the transcriber cannot be asked, over all sets but those of `--leave-out`.
+`--json` keeps what was measured, `--from` prints it again without the model. `--fit` finds the weights again of the
+balance that tells whether the transcriber is to be asked, over all sets but those of `--leave-out`.
 """
 
 from __future__ import annotations
@@ -302,7 +302,7 @@ def report(console: Console, clips: Sequence[Clip], fit: bool, leave_out: str) -
     compared = [clip for clip in clips if clip.tried]
     others = [len(clip.tried) - 2 for clip in compared]
     console.print(
-        f"{len(compared)} of {len(clips)} lines are contested; others tried: "
+        f"{len(compared)} of {len(clips)} clips had the transcriber asked; other lines tried: "
         + ", ".join(f"{count} for {others.count(count)}" for count in sorted(set(others)))
     )
     _table(console, clips, {f"share {share}": partial(Clip.likeliest, share=share) for share in SHARES})

@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 
 from realtime.decoder import Decoder
-from realtime.engine.messages import Answer, FromEngine, Thought
+from realtime.engine.messages import Answer, Thought
 from realtime.mind import Order
-from realtime.mind.lanes import AnswerLane, Phase
-from realtime.mind.speaking import ThinkLane
-from realtime.mind.work import Lane
+from realtime.mind.lanes import Phase
 from tests.decoder_tiny import EMBEDDED_MODEL
-from tests.mind_tiny import step
 from tests.test_engine_cues import audio_model
-from tests.test_mind_cues import frames, mind_over, text_of
+from tests.test_mind_cues import Model, frames, mind_over, text_of
 from training.checkpoint import load_format
 from training.evaluation.dialogue import Chosen, Dialogue
 from training.evaluation.trial import Manner, Reply, Trial
@@ -42,31 +39,13 @@ def decoder() -> Iterator[Decoder]:
     assert decoder.pool.used == 0 and len(decoder.frames) == 0
 
 
-class Script:
-    """Chooses what is written in a lane, token by token."""
-
-    def __init__(self, decoder: Decoder, said: str, thought: str) -> None:
-        encode, special = decoder.tokenizer.encode, decoder.tokenizer.special
-        self._line, self._end = iter(encode(f" {said}\n")), special.im_end
-        self._thought = iter([*encode(f"{thought}\n"), special.think_end])
-        self._answer = iter(encode(ANSWER))
-
-    def next(self, phase: Phase) -> int:
-        tokens = {Phase.HEARING: self._line, Phase.THINKING: self._thought}.get(phase, self._answer)
-        return next(tokens, self._end)
-
-    def __call__(self, lane: Lane) -> int:
-        assert isinstance(lane, AnswerLane | ThinkLane)
-        return self.next(lane.phase if isinstance(lane, AnswerLane) else Phase.THINKING)
-
-
 @pytest.mark.parametrize("order", Order)
 @pytest.mark.parametrize("typed", [True, False])
 @pytest.mark.parametrize(("said", "written", "thought"), CASES)
 def test_a_lane_calculates_the_sum_that_was_said(
     decoder: Decoder, order: Order, typed: bool, said: str, written: str, thought: str
 ) -> None:
-    mind, script = mind_over(decoder, order), Script(decoder, said, written)
+    mind, model = mind_over(decoder, order), Model(decoder, f" {said}\n", f"{written}\n", ANSWER)
     if typed:
         mind.put_text("q", "user", said)
         mind.respond(1, 1)
@@ -75,9 +54,7 @@ def test_a_lane_calculates_the_sum_that_was_said(
         mind.end_turn(1, frames(decoder, 4), 320)
         mind.commit(1, "item")
     mind.played(1, 1, 60_000)  # there is time to think on
-    told: list[FromEngine] = []
-    while any(work.lane is not None for work in mind.work()):
-        told += step(decoder, mind, script)
+    told = model.run(decoder, mind)
     assert (text_of(told, Thought), text_of(told, Answer)) == (f"{thought}\n", ANSWER)
     mind.close()
 
@@ -96,14 +73,14 @@ def test_an_evaluation_calculates_the_same(
 
 def converse(decoder: Decoder, example: Example, manner: Manner, thought: str) -> Reply:
     dialogue = Dialogue(audio_model(0), decoder, load_format(EMBEDDED_MODEL))
-    script = Script(decoder, example.item.spoken, thought)
+    model = Model(decoder, f" {example.item.spoken}\n", f"{thought}\n", ANSWER)
     phases = [Phase.HEARING] * (example.clip is not None) + [Phase.THINKING, Phase.ANSWERING]
     end = {Phase.HEARING: decoder.tokenizer.encode("\n")[0], Phase.THINKING: decoder.tokenizer.special.think_end}
     steps = dialogue.steps(Trial("x", example), manner)
     want = next(steps)
     try:
         while True:
-            token = script.next(phases[0]) if want.token else -1
+            token = model.next(phases[0]) if want.token else -1
             if token == end.get(phases[0]):
                 del phases[0]
             want = steps.send(Chosen(token))

@@ -106,20 +106,23 @@ def decoder() -> Iterator[Decoder]:
 
 
 class Model:
-    """Chooses what a model would that consults a measurement, in whichever lane it stands."""
+    """Chooses what is written, in whichever lane: by default what a model would that consults a measurement."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, heard: str = HEARD, thought: str = THOUGHT, answer: str = ANSWER) -> None:
         encode, special = decoder.tokenizer.encode, decoder.tokenizer.special
-        thought = [*encode(THOUGHT), special.think_end]
         self._end = special.im_end  # chosen again where the end of an answer is withheld
-        self._line, self._thought, self._answer = iter(encode(HEARD)), iter(thought), iter(encode(ANSWER))
+        self._line, self._answer = iter(encode(heard)), iter(encode(answer))
+        self._thought = iter([*encode(thought), special.think_end])
         self.steps = 0
 
     def __call__(self, lane: Lane) -> int:
         if isinstance(lane, ThinkLane):  # goes on where the answer lane left the thought
-            return next(self._thought)
+            return self.next(Phase.THINKING)
         assert isinstance(lane, AnswerLane)
-        return next({Phase.HEARING: self._line, Phase.THINKING: self._thought}.get(lane.phase, self._answer), self._end)
+        return self.next(lane.phase)
+
+    def next(self, phase: Phase) -> int:
+        return next({Phase.HEARING: self._line, Phase.THINKING: self._thought}.get(phase, self._answer), self._end)
 
     def run(self, decoder: Decoder, mind: Mind) -> list[FromEngine]:
         """Until no lane has more to say."""

@@ -60,7 +60,7 @@ def test_the_line_leaves_the_stream_as_it_is(seed: int) -> None:
     assert (notes, stream.line(encoder.hear_tail()).words) == (expected_notes, expected.words)
 
 
-def sums(transcriber: Transcriber, pcm: np.ndarray) -> tuple[TranscriberStream, EncoderStream, Line]:
+def listened(transcriber: Transcriber, pcm: np.ndarray) -> tuple[TranscriberStream, EncoderStream, Line]:
     encoder, stream = EncoderStream(small_model(), right_context_ms=320), TranscriberStream(transcriber)
     for step in encoder.hear(pcm):
         stream.hear(step)
@@ -72,7 +72,7 @@ def test_how_likely_words_are_is_what_the_network_says_of_them(seed: int) -> Non
     """Written whole, over the same frames, in one pass from the beginning."""
     transcriber, pcm = tiny_transcriber(seed), noise(3 * RATE_HZ, seed)
     network, shape = transcriber.network, transcriber.network.shape
-    stream, encoder, line = sums(transcriber, pcm)
+    stream, encoder, line = listened(transcriber, pcm)
     assert line.words
     frames = [step.frames for step in EncoderStream(small_model(), right_context_ms=320).hear(pcm)]
     tail = encoder.hear_tail()
@@ -109,7 +109,7 @@ def test_asking_leaves_the_stream_as_it_is(seed: int) -> None:
 
 
 def test_what_is_gone_cannot_be_asked() -> None:
-    stream, encoder, line = sums(tiny_transcriber(3), noise(3 * RATE_HZ, 3))
+    stream, encoder, line = listened(tiny_transcriber(3), noise(3 * RATE_HZ, 3))
     assert stream.weigh(line.words) is not None and stream.weigh(()) is None
     for step in encoder.hear(noise(RATE_HZ, 4)):
         stream.hear(step)

@@ -16,7 +16,7 @@ from realtime.decoder.scheduler import Service
 from realtime.engine import messages as m
 from realtime.engine.listening import SAMPLES_PER_MS, Listening
 from realtime.engine.memory import DecoderMemory
-from realtime.engine.rows import logprob, logprobs, rows_of, second
+from realtime.engine.rows import likelihood, logprobs, rows_of
 from realtime.engine.session import Session
 from realtime.engine.vote import Vote
 from realtime.errors import EngineOverloaded
@@ -214,7 +214,7 @@ class EngineCore:
         while True:
             due = lane.due if isinstance(lane, AnswerLane) else None
             token = int(tokens[right]) if due is None else due
-            out += session.accept(entry, token, logprob(entry, logits[right], token), second(entry, logits[right]))
+            out += session.accept(entry, token, *likelihood(entry, logits[right], token))
             if not session.mind.goes_on(entry):
                 break
             right = seq.computed - start

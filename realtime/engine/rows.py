@@ -40,15 +40,14 @@ def rows_of(work: Sequence[Work], budget: int, most_positions: int) -> list[tupl
 
 def _guess(entry: Work, spare: int, left: int) -> list[Symbol]:
     """What `entry`'s lane will probably write, as far as rows are left."""
-    if isinstance(entry.lane, Hypothesis):
-        return entry.lane.draft.guess(min(spare, left)) if min(spare, left) > 0 else []
-    if not isinstance(entry.lane, AnswerLane):
+    lane = entry.lane
+    if not isinstance(lane, AnswerLane | Hypothesis):
         return []
-    if 0 < len(entry.lane.unweighed) <= left:
+    if isinstance(lane, AnswerLane) and 0 < len(lane.unweighed) <= left:
         # Read whole before the lane's own first word, however few rows are left: it would have to be laid anyhow.
-        return entry.lane.unweighed
+        return lane.unweighed
     room = min(spare, left)
-    return entry.lane.draft.guess(room) if room > 0 else []
+    return lane.draft.guess(room) if room > 0 else []
 
 
 def logprobs(logits: torch.Tensor, symbols: Sequence[Symbol]) -> list[float]:
@@ -58,17 +57,18 @@ def logprobs(logits: torch.Tensor, symbols: Sequence[Symbol]) -> list[float]:
     return chosen.tolist()
 
 
-def logprob(entry: Work, logits: torch.Tensor, token: int) -> float:
-    """Log-probability of the chosen token, where somebody asks for it: in a line of what was heard."""
-    is_heard = isinstance(entry.lane, AnswerLane) and entry.lane.phase is Phase.HEARING
-    if not is_heard and not isinstance(entry.lane, Hypothesis):
-        return 0.0
-    return float(logits[token] - torch.logsumexp(logits, dim=0))
+def likelihood(entry: Work, logits: torch.Tensor, token: int) -> tuple[float, Second | None]:
+    """Log-probability of the chosen token, and the likeliest one but one, where somebody asks for them.
 
-
-def second(entry: Work, logits: torch.Tensor) -> Second | None:
-    """The likeliest token but one, where somebody asks for it: in a line beside which another stands."""
-    if not isinstance(entry.lane, AnswerLane) or not entry.lane.is_contested:
-        return None
-    values, tokens = logits.topk(2)
-    return Second(int(tokens[1]), float(values[1] - torch.logsumexp(logits, dim=0)))
+    The first in a line of what was heard, else 0; the second in one beside which another line stands.
+    """
+    lane = entry.lane
+    is_heard = isinstance(lane, AnswerLane) and lane.phase is Phase.HEARING
+    if not is_heard and not isinstance(lane, Hypothesis):
+        return 0.0, None
+    whole = torch.logsumexp(logits, dim=0)
+    second = None
+    if isinstance(lane, AnswerLane) and lane.is_contested:
+        values, tokens = logits.topk(2)
+        second = Second(int(tokens[1]), float(values[1] - whole))
+    return float(logits[token] - whole), second

@@ -130,15 +130,19 @@ def numbers(words: Sequence[str]) -> list[int]:
 def _parts(words: Sequence[str]) -> list[int | str]:
     """`words` without marks and capitals, with a number in place of those that say one."""
     said = [word.strip(_MARKS).lower().replace("-", " ") for word in words]
-    said = [part for word in said for part in word.split()]
-    found: list[int | str] = []
+    return [part for part, _ in read_numbers([part for word in said for part in word.split()])]
+
+
+def read_numbers(words: Sequence[str]) -> list[tuple[int | str, int]]:
+    """`words`, plain ones in lower case, with a number in place of those that say one; and how many words each was."""
+    found: list[tuple[int | str, int]] = []
     at = 0
-    while at < len(said):
-        for count in range(min(MOST_WORDS, len(said) - at), 0, -1):
-            value = _read(" ".join(said[at : at + count]))
+    while at < len(words):
+        for count in range(min(MOST_WORDS, len(words) - at), 0, -1):
+            value = _read(" ".join(words[at : at + count]))
             if value is not None:
                 break
-        found.append(said[at] if value is None else value)
+        found.append((words[at] if value is None else value, count))
         at += count
     return found
 

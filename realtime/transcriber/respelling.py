@@ -75,7 +75,7 @@ def _units(text: Sequence[Token], vocabulary: Vocabulary) -> tuple[list[str], li
     units: list[_Unit] = []
     for begin, end in zip(begins, [*begins[1:], len(text)], strict=True):
         first = len(said)
-        said += spoken_words(vocabulary.text([token.id for token in text[begin:end]]))
+        said += spoken_words(vocabulary.text(_ids(text[begin:end])))
         units.append(_Unit(begin, end, first, len(said)))
     return said, units
 

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from num2words import num2words
 
+from realtime.mind.working import read_numbers
+
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 _SHORT = {
     "mr": "mister", "mrs": "missus", "ms": "miz", "dr": "doctor", "prof": "professor", "st": "saint", "vs": "versus",
@@ -30,9 +32,7 @@ _OTHER = re.compile(r"[^a-z' ]+")
 _LOOSE_APOSTROPHE = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
 
 
-# Numbers up to there are written in digits again, in at most so many words ("nine hundred ninety nine"), and those that
-# a book writes in words only beside others.
-_MOST_READ, _MOST_WORDS, _IN_WORDS = 999, 4, 10
+_IN_WORDS = 10  # a number up to there is written in digits only where others are
 
 
 def in_digits(words: Sequence[str], small: bool) -> list[tuple[str, int]]:
@@ -42,21 +42,11 @@ def in_digits(words: Sequence[str], small: bool) -> list[tuple[str, int]]:
     """
     written: list[tuple[str, int]] = []
     at = 0
-    while at < len(words):
-        found = words[at], 1
-        for count in range(min(_MOST_WORDS, len(words) - at), 0, -1):
-            value = _numerals().get(" ".join(words[at : at + count]))
-            if value is not None and (small or value > _IN_WORDS):
-                found = str(value), count
-                break
-        written.append(found)
-        at += found[1]
+    for part, count in read_numbers(words):
+        stays = isinstance(part, int) and part <= _IN_WORDS and not small
+        written.append((words[at] if stays else str(part), count))
+        at += count
     return written
-
-
-@lru_cache(maxsize=1)
-def _numerals() -> dict[str, int]:
-    return {_in_words(value): value for value in range(_MOST_READ + 1)}
 
 
 def spoken_words(text: str) -> list[str]:

@@ -269,23 +269,20 @@ class Dialogue:
             written, stop = yield from self._write(
                 lane, self._stops, limit, line=True, contest=contest, logprobs=logprobs
             )
-            if contest is None or turn.line is None or written == contest.tokens:
-                if stop != self._newline[-1]:
+            is_whole = stop == self._newline[-1]
+            if contest is None or written == contest.tokens:
+                if not is_whole:
                     self._decoder.extend(lane, self._newline)
-                is_whole = stop == self._newline[-1]
                 return _Line(notes, written, is_whole) if contest is None else _Line(written, [], is_whole)
             start = len(lane) - len(written) - (stop is not None)
             self._decoder.truncate(lane, start + len(written))
-            chosen = yield from self._choose(contest, turn, lane, (written, logprobs, stop))
-            if chosen is None:
-                chosen, is_own = contest.tokens, False
-            else:
-                is_own = True
-            if chosen != written:
+            own = yield from self._choose(contest, turn, lane, (written, logprobs, stop))
+            tokens, end = (contest.tokens, self._newline[-1]) if own is None else own
+            if tokens != written:
                 self._decoder.truncate(lane, start)
-                self._decoder.extend(lane, chosen)
+                self._decoder.extend(lane, tokens)
             self._decoder.extend(lane, self._newline)
-            return _Line([], chosen, True) if is_own else _Line(chosen, [], True)
+            return _Line(tokens, [], True) if own is None else _Line([], tokens, end == self._newline[-1])
         finally:
             if contest is not None:
                 contest.drop()
@@ -295,13 +292,13 @@ class Dialogue:
 
     def _choose(
         self, contest: Contest, turn: _Heard, lane: Lane, own: tuple[list[int], list[float], int | None]
-    ) -> Generator[Want, Chosen, list[int] | None]:
-        """The tokens of the line that is believed, one of the decoder's; None: the transcriber's. As in the engine."""
+    ) -> Generator[Want, Chosen, tuple[list[int], int] | None]:
+        """The line of the decoder's that is believed, and what ended it; None: the transcriber's. As in the engine."""
         written, logprobs, stop = own
         if stop is None:
             return None
         if not contest.begin(lane, written, logprobs, stop):
-            return written if contest.own_is_better(logprobs, ended=True) else None
+            return (written, stop) if contest.own_is_better(logprobs, ended=True) else None
         assert turn.transcriber is not None, "somebody wrote the other line"
         while not contest.told([turn.transcriber.weigh(words) for words in contest.asked]):
             while contest.open:
@@ -309,7 +306,10 @@ class Dialogue:
                 chosen = yield Want(cast(Lane, other.seq))
                 contest.accept(other, chosen.token, chosen.logprob)
         believed = contest.chosen()
-        return None if believed is None else believed.tokens
+        if believed is None:
+            return None
+        assert believed.over is not None, "only what is over is chosen"
+        return believed.tokens, believed.over
 
     def _cue(self, voice: Voice | None, asked: str) -> Callable[[list[int], int], list[int]]:
         """What a thought written so far goes on with where a token was chosen, as in the engine."""
